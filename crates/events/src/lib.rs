@@ -1,1 +1,29 @@
-//! (written next)
+//! Everything that Bulkhead writes to its log, each event once: its level, its text in OpenSSH's words (tools such as
+//! fail2ban match them), and its form as JSON.
+//!
+//! The events are grouped by **who may say them**. What runs before login can say that a peer hung up; it has no word
+//! for "Accepted publickey". The monitor fills in who is connected from what it knows itself ([`ConnectionFacts`]),
+//! so a taken-over child cannot put another address or another user into a line.
+#![forbid(unsafe_code)]
+
+mod escape;
+mod facts;
+mod level;
+pub mod listener;
+mod log;
+pub mod monitor;
+pub mod preauth;
+pub mod session;
+
+pub use escape::visible;
+pub use facts::{ConnectionFacts, Endpoint, Who};
+pub use level::Level;
+pub use log::{Destination, Log, LogSettings};
+
+/// Something that belongs in the log.
+pub trait Loggable: serde::Serialize {
+    /// How important it is; the administrator's `LogLevel` decides whether it is written.
+    fn level(&self) -> Level;
+    /// The line without time, ident and pid, as OpenSSH words it. Control bytes are escaped later, by [`Log`].
+    fn text(&self, facts: &ConnectionFacts) -> String;
+}

@@ -1,0 +1,82 @@
+//! What the process that talks to a peer before login may say. The monitor adds ` [preauth]`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConnectionFacts, Level, Loggable};
+
+/// Events before login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The peer closed the connection.
+    ConnectionClosed,
+    /// The peer reset the connection.
+    ConnectionReset,
+    /// The peer sent SSH_MSG_DISCONNECT.
+    ReceivedDisconnect {
+        /// RFC 4253 section 11.1
+        reason: u32,
+        /// The peer's words.
+        text: String,
+    },
+    /// We ended the connection and told the peer why.
+    Disconnecting {
+        /// Our words.
+        why: String,
+    },
+    /// The identification line is no SSH 2.0 identification.
+    InvalidIdentification {
+        /// What came instead.
+        line: String,
+    },
+    /// The connection ended before an identification line came.
+    ClosedBeforeIdentification,
+    /// No common algorithm.
+    NoMatch {
+        /// `key exchange method`, `host key type`, `cipher`, `MAC` or `compression method`
+        what: String,
+        /// The peer's list.
+        their_offer: String,
+    },
+    /// The connection broke a rule of the transport.
+    ProtocolError {
+        /// The rule, in theirs' words where there are some.
+        what: String,
+    },
+    /// Details for an administrator who debugs (`debug1:` lines).
+    Debug {
+        /// The line.
+        text: String,
+    },
+}
+
+impl Loggable for Event {
+    fn level(&self) -> Level {
+        match self {
+            Self::NoMatch { .. } | Self::ProtocolError { .. } => Level::Fatal,
+            Self::InvalidIdentification { .. } | Self::ClosedBeforeIdentification => Level::Error,
+            Self::Debug { .. } => Level::Debug1,
+            _ => Level::Info,
+        }
+    }
+
+    fn text(&self, facts: &ConnectionFacts) -> String {
+        let peer = &facts.peer;
+        match self {
+            Self::ConnectionClosed => format!("Connection closed by {}", facts.peer_with_user()),
+            Self::ConnectionReset => format!("Connection reset by {}", facts.peer_with_user()),
+            Self::ReceivedDisconnect { reason, text } => format!("Received disconnect from {peer}:{reason}: {text}"),
+            Self::Disconnecting { why } => format!("Disconnecting {}: {why}", facts.peer_with_user()),
+            Self::InvalidIdentification { line } => {
+                format!("kex_exchange_identification: client sent invalid protocol identifier \"{line}\"")
+            }
+            Self::ClosedBeforeIdentification => {
+                "kex_exchange_identification: Connection closed by remote host".to_owned()
+            }
+            Self::NoMatch { what, their_offer } => {
+                format!("Unable to negotiate with {peer}: no matching {what} found. Their offer: {their_offer}")
+            }
+            Self::ProtocolError { what } => format!("ssh_dispatch_run_fatal: Connection from {peer}: {what}"),
+            Self::Debug { text } => text.clone(),
+        }
+    }
+}
