@@ -1,1 +1,31 @@
-//! (written next)
+//! Public keys, private host keys, signatures and `authorized_keys` lines.
+//!
+//! Everything here is read from somebody who may be hostile: key and signature blobs come from peers before they have
+//! logged in, `authorized_keys` from users. Parsing is strict, bounded, and cannot panic.
+//! The formats: RFC 4253 section 6.6, RFC 5656, RFC 8332, RFC 8709, and OpenSSH's PROTOCOL.u2f and PROTOCOL.key.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod authorized_keys;
+mod error;
+mod fingerprint;
+mod key_type;
+mod private;
+mod public;
+mod signature;
+
+pub use error::KeyError;
+pub use fingerprint::FingerprintHash;
+pub use key_type::{KeyType, algorithm_key_type};
+pub use private::PrivateKey;
+pub use public::PublicKey;
+pub use signature::SignatureProven;

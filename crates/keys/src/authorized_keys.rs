@@ -1,0 +1,9 @@
+//! `authorized_keys`: lines of options, a key and a comment (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
+
+mod expiry;
+mod lines;
+mod options;
+
+pub use expiry::{CivilTime, ExpiryTime};
+pub use lines::{LONGEST_LINE, Line, Lines, Unusable, lines};
+pub use options::{OptionError, Options, PermitAddress, PermitPort, TunnelDevice};
