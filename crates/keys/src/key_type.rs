@@ -73,9 +73,7 @@ impl KeyType {
             Self::EcdsaP521 => &["ecdsa-sha2-nistp521"],
             Self::Rsa => &["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"],
             Self::SkEd25519 => &["sk-ssh-ed25519@openssh.com"],
-            Self::SkEcdsaP256 => {
-                &["sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"]
-            }
+            Self::SkEcdsaP256 => &["sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"],
         }
     }
 

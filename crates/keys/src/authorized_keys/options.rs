@@ -1,5 +1,6 @@
 //! The options in front of a key.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ExpiryTime;
@@ -16,7 +17,7 @@ pub enum OptionError {
 }
 
 /// A port in `permitopen` and `permitlisten`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PermitPort {
     /// `*`
     Any,
@@ -25,7 +26,7 @@ pub enum PermitPort {
 }
 
 /// `host:port` of `permitopen` and `permitlisten`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PermitAddress {
     /// The host as written, without brackets; `*` when `permitlisten` names a port alone.
     pub host: String,

@@ -1,0 +1,103 @@
+//! What the decisions look at. The monitor gathers it; nothing here is taken from the network-facing process.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use keys::authorized_keys::CivilTime;
+use serde::{Deserialize, Serialize};
+
+/// The account that somebody wants to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFacts {
+    /// Its login name.
+    pub name: String,
+    /// Its user number.
+    pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
+    /// The names of all its groups; groups without a name are left out.
+    pub groups: Vec<String>,
+    /// Its home directory.
+    pub home: PathBuf,
+    /// Its shell as the account database names it; `/bin/sh` where that is empty.
+    pub shell: PathBuf,
+    /// What the file system says about the shell.
+    pub shell_state: ShellState,
+    /// The password field marks the account as locked (only looked at without PAM).
+    pub locked: bool,
+    /// The account, not only its password, has expired (shadow(5); only looked at without PAM).
+    pub expired: bool,
+}
+
+/// What stands where an account's shell should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShellState {
+    /// A regular file that may be executed.
+    Executable,
+    /// Nothing.
+    Missing,
+    /// Something that is not an executable regular file.
+    NotExecutable,
+}
+
+/// Where somebody comes from, and where to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionFacts {
+    /// The peer's address; `None` when the connection is no socket.
+    pub address: Option<IpAddr>,
+    /// The peer's port.
+    pub port: u16,
+    /// The peer's name by a forward-confirmed reverse look-up; only with UseDNS.
+    pub host_name: Option<String>,
+    /// The server's address of this connection.
+    pub local_address: Option<IpAddr>,
+    /// The server's port.
+    pub local_port: u16,
+}
+
+impl ConnectionFacts {
+    /// The address as it stands in log lines and patterns.
+    #[must_use]
+    pub fn address_text(&self) -> String {
+        self.address.map_or_else(|| "UNKNOWN".to_owned(), |address| address.to_string())
+    }
+
+    /// The name that host patterns are matched against: the address where no name is known.
+    #[must_use]
+    pub fn host_or_address(&self) -> String {
+        self.host_name.clone().unwrap_or_else(|| self.address_text())
+    }
+}
+
+/// The time of a decision.
+#[derive(Clone, Copy)]
+pub struct Now<'a> {
+    /// Seconds since 1970 in UTC.
+    pub seconds: i64,
+    /// Turns a time on the server's wall clock into seconds since 1970; `None` for times that do not exist.
+    pub local_time: &'a dyn Fn(&CivilTime) -> Option<i64>,
+}
+
+/// One component of a path whose owners and modes matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathFacts {
+    /// The resolved path of this component.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: PathKind,
+    /// Its owner.
+    pub uid: u32,
+    /// Its permission bits, e.g. 0o755.
+    pub mode: u32,
+}
+
+/// What a component of a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PathKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// Anything else, e.g. a device or a socket.
+    Other,
+}
