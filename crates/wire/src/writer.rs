@@ -1,73 +1,67 @@
 //! Putting values into a packet.
 
-/// Appends SSH-encoded values to a byte vector (RFC 4251 section 5).
+/// Appends SSH-encoded values (RFC 4251 section 5) to a byte vector or straight into a packet.
 pub trait Write {
+    /// Bytes as they are.
+    fn put_bytes(&mut self, bytes: &[u8]);
+
     /// `byte`
-    fn put_u8(&mut self, value: u8);
-    /// `boolean`
-    fn put_boolean(&mut self, value: bool);
-    /// `uint32`
-    fn put_u32(&mut self, value: u32);
-    /// `uint64`
-    fn put_u64(&mut self, value: u64);
-    /// `string`. Bytes beyond 2³²−1 cannot occur: every caller builds bounded messages.
-    fn put_string(&mut self, value: impl AsRef<[u8]>);
-    /// `mpint` of a positive number given as big-endian magnitude, leading zeros allowed.
-    fn put_mpint(&mut self, magnitude: &[u8]);
-    /// `name-list`
-    fn put_name_list<'n>(&mut self, names: impl IntoIterator<Item = &'n str>);
-}
-
-impl Write for Vec<u8> {
     fn put_u8(&mut self, value: u8) {
-        self.push(value);
+        self.put_bytes(&[value]);
     }
 
+    /// `boolean`
     fn put_boolean(&mut self, value: bool) {
-        self.push(u8::from(value));
+        self.put_u8(u8::from(value));
     }
 
+    /// `uint32`
     fn put_u32(&mut self, value: u32) {
-        self.extend_from_slice(&value.to_be_bytes());
+        self.put_bytes(&value.to_be_bytes());
     }
 
+    /// `uint64`
     fn put_u64(&mut self, value: u64) {
-        self.extend_from_slice(&value.to_be_bytes());
+        self.put_bytes(&value.to_be_bytes());
     }
 
+    /// `string`. Bytes beyond 2³²−1 cannot occur: every caller builds bounded messages.
     fn put_string(&mut self, value: impl AsRef<[u8]>) {
         let value = value.as_ref();
         // A longer value would be cut off at its own length: still a well-formed message.
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
         self.put_u32(length);
-        self.extend(value.iter().take(length as usize));
+        self.put_bytes(value.get(..length as usize).unwrap_or(value));
     }
 
+    /// `mpint` of a positive number given as big-endian magnitude, leading zeros allowed.
     fn put_mpint(&mut self, magnitude: &[u8]) {
         let minimal = crate::minimal_positive(magnitude);
         let sign_byte_needed = minimal.first().is_some_and(|first| *first >= 0x80);
         let length = minimal.len().saturating_add(usize::from(sign_byte_needed));
         self.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
         if sign_byte_needed {
-            self.push(0);
+            self.put_u8(0);
         }
-        self.extend_from_slice(minimal);
+        self.put_bytes(minimal);
     }
 
+    /// `name-list`
     fn put_name_list<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
-        let start = self.len();
-        self.put_u32(0);
-        for (position, name) in names.into_iter().enumerate() {
-            if position > 0 {
-                self.push(b',');
+        let mut list = String::new();
+        for name in names {
+            if !list.is_empty() {
+                list.push(',');
             }
-            self.extend_from_slice(name.as_bytes());
+            list.push_str(name);
         }
-        let length = self.len().saturating_sub(start).saturating_sub(4);
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        if let Some(place) = self.get_mut(start..start.saturating_add(4)) {
-            place.copy_from_slice(&length.to_be_bytes());
-        }
+        self.put_string(list);
+    }
+}
+
+impl Write for Vec<u8> {
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
     }
 }
 
