@@ -1,1 +1,12 @@
-//! (written next)
+//! What Bulkhead asks of the kernel and libc beyond what `std` and nix offer safely: descriptors that travel,
+//! processes started by descriptor, identities that are given up for good, pseudo-terminals, titles.
+//!
+//! This is one of the two crates where `unsafe` may stand; each block says why it is sound.
+
+pub mod clock;
+pub mod fd;
+pub mod identity;
+pub mod process;
+pub mod pty;
+pub mod random;
+pub mod title;

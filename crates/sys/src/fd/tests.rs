@@ -1,0 +1,187 @@
+//! What a hostile or dying peer can do to a link, and what the seals hold.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+
+use super::*;
+
+fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Counting descriptors is only meaningful while no other test opens any.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A frame with descriptors, past the checks of `send_with_fds`: what a hostile peer would send.
+fn send_raw(socket: &OwnedFd, frame: &[u8], fds: &[RawFd]) {
+    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+    sendmsg::<()>(
+        socket.as_raw_fd(),
+        &[IoSlice::new(frame)],
+        &[ControlMessage::ScmRights(fds)],
+        MsgFlags::empty(),
+        None,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_frame_and_its_descriptors_arrive() {
+    let _alone = alone();
+    let (ours, theirs) = seqpacket_pair().unwrap();
+    let (reader, writer) = pipe(4096).unwrap();
+    send_with_fds(ours.as_fd(), b"take these", &[reader.as_fd(), writer.as_fd()]).unwrap();
+    drop((reader, writer));
+
+    let mut buffer = [0; 64];
+    let (length, fds) = receive_with_fds(theirs.as_fd(), &mut buffer, 2).unwrap();
+    assert_eq!(&buffer[..length], b"take these");
+    let [reader, writer]: [OwnedFd; 2] = fds.try_into().unwrap();
+    for fd in [&reader, &writer] {
+        let flags = fcntl(fd, FcntlArg::F_GETFD).unwrap();
+        assert!(FdFlag::from_bits_retain(flags).contains(FdFlag::FD_CLOEXEC));
+    }
+    File::from(writer).write_all(b"through the pipe").unwrap();
+    let mut text = String::new();
+    File::from(reader).read_to_string(&mut text).unwrap();
+    assert_eq!(text, "through the pipe");
+}
+
+#[test]
+fn the_largest_frame_fits_and_keeps_its_border() {
+    let _alone = alone();
+    let (ours, theirs) = seqpacket_pair().unwrap();
+    let frame: Vec<u8> = (0..160 * 1024).map(|at| (at % 251) as u8).collect();
+    send_with_fds(ours.as_fd(), &frame, &[]).unwrap();
+    send_with_fds(ours.as_fd(), b"next", &[]).unwrap();
+    let mut buffer = vec![0; frame.len()];
+    assert_eq!(receive_with_fds(theirs.as_fd(), &mut buffer, 0).unwrap().0, frame.len());
+    assert!(buffer == frame);
+    assert_eq!(receive_with_fds(theirs.as_fd(), &mut buffer, 0).unwrap().0, 4);
+}
+
+#[test]
+fn more_descriptors_than_declared_are_refused_and_closed() {
+    let _alone = alone();
+    let (ours, theirs) = seqpacket_pair().unwrap();
+    let null = open_devnull().unwrap();
+    let before = open_descriptors();
+    // An odd and an even number: CMSG_SPACE rounds up, so room for one is room for two.
+    for (sent, at_most) in [(1, 0), (2, 1), (3, 2), (17, 16), (253, 16), (253, 0)] {
+        send_raw(&ours, b"x", &vec![null.as_raw_fd(); sent]);
+        let refused = receive_with_fds(theirs.as_fd(), &mut [0; 8], at_most).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidData, "{sent} sent, {at_most} declared");
+        assert_eq!(open_descriptors(), before, "{sent} sent, {at_most} declared: some stayed open");
+    }
+    // The link itself is still in order.
+    send_with_fds(ours.as_fd(), b"ok", &[null.as_fd()]).unwrap();
+    assert_eq!(receive_with_fds(theirs.as_fd(), &mut [0; 8], 1).unwrap().1.len(), 1);
+}
+
+#[test]
+fn a_truncated_frame_is_refused_and_its_descriptors_closed() {
+    let _alone = alone();
+    let (ours, theirs) = seqpacket_pair().unwrap();
+    let null = open_devnull().unwrap();
+    let before = open_descriptors();
+    send_raw(&ours, b"longer than four", &[null.as_raw_fd()]);
+    let refused = receive_with_fds(theirs.as_fd(), &mut [0; 4], 1).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+    assert_eq!(open_descriptors(), before);
+}
+
+#[test]
+fn an_empty_frame_with_descriptors_is_refused_and_closed() {
+    let _alone = alone();
+    let (ours, theirs) = seqpacket_pair().unwrap();
+    let null = open_devnull().unwrap();
+    let before = open_descriptors();
+    send_raw(&ours, b"", &[null.as_raw_fd()]);
+    assert_eq!(receive_with_fds(theirs.as_fd(), &mut [0; 4], 1).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    assert_eq!(open_descriptors(), before);
+    assert_eq!(send_with_fds(ours.as_fd(), b"", &[]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_closed_peer_is_zero_bytes_to_the_reader_and_an_error_without_a_signal_to_the_writer() {
+    let _alone = alone();
+    let (ours, theirs) = seqpacket_pair().unwrap();
+    drop(theirs);
+    assert_eq!(receive_with_fds(ours.as_fd(), &mut [0; 4], 1).unwrap().0, 0);
+    assert_eq!(send_with_fds(ours.as_fd(), b"x", &[]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn sending_too_many_is_refused_before_the_kernel_sees_it() {
+    let _alone = alone();
+    let (ours, _theirs) = seqpacket_pair().unwrap();
+    let null = open_devnull().unwrap();
+    let refused = send_with_fds(ours.as_fd(), b"x", &[null.as_fd(); MOST_FDS_PER_FRAME + 1]).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+    assert_eq!(
+        receive_with_fds(ours.as_fd(), &mut [0; 1], MOST_FDS_PER_FRAME + 1).unwrap_err().kind(),
+        io::ErrorKind::InvalidInput
+    );
+}
+
+#[test]
+fn the_most_descriptors_arrive() {
+    let _alone = alone();
+    let (ours, theirs) = seqpacket_pair().unwrap();
+    let null = open_devnull().unwrap();
+    send_with_fds(ours.as_fd(), b"x", &[null.as_fd(); MOST_FDS_PER_FRAME]).unwrap();
+    let (_, fds) = receive_with_fds(theirs.as_fd(), &mut [0; 1], MOST_FDS_PER_FRAME).unwrap();
+    assert_eq!(fds.len(), MOST_FDS_PER_FRAME);
+}
+
+#[test]
+fn a_sealed_memory_file_can_be_read_again_and_never_changed() {
+    let _alone = alone();
+    let content = vec![7; 100_000];
+    let sealed = sealed_memfd("settings", &content).unwrap();
+    assert_eq!(read_sealed(sealed.as_fd(), 100_000).unwrap(), content);
+    assert_eq!(read_sealed(sealed.as_fd(), 100_000).unwrap(), content);
+    assert_eq!(read_sealed(sealed.as_fd(), 99_999).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    assert_eq!(write(sealed.as_fd(), b"x").unwrap_err().raw_os_error(), Some(libc::EPERM));
+    assert!(File::from(sealed).set_len(3).is_err());
+}
+
+#[test]
+fn an_unsealed_memory_file_is_not_believed() {
+    let _alone = alone();
+    let open = memfd_create(c"open", MFdFlags::MFD_ALLOW_SEALING).unwrap();
+    write(open.as_fd(), b"x").unwrap();
+    assert_eq!(read_sealed(open.as_fd(), 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    let null = open_devnull().unwrap();
+    assert!(read_sealed(null.as_fd(), 10).is_err());
+}
+
+#[test]
+fn adopting_a_closed_number_fails() {
+    let _alone = alone();
+    assert_eq!(adopt(987_654).unwrap_err().raw_os_error(), Some(libc::EBADF));
+}
+
+#[test]
+fn adopting_sets_close_on_exec() {
+    let _alone = alone();
+    let null = open_devnull().unwrap();
+    let inherited = fcntl(&null, FcntlArg::F_DUPFD(100)).unwrap();
+    let adopted = adopt(inherited).unwrap();
+    assert!(FdFlag::from_bits_retain(fcntl(&adopted, FcntlArg::F_GETFD).unwrap()).contains(FdFlag::FD_CLOEXEC));
+}
+
+#[test]
+fn non_blocking_can_be_switched() {
+    let _alone = alone();
+    let (reader, _writer) = pipe(65536).unwrap();
+    set_nonblocking(reader.as_fd(), true).unwrap();
+    assert_eq!(read(reader.as_fd(), &mut [0; 1]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    set_nonblocking(reader.as_fd(), false).unwrap();
+    let flags = OFlag::from_bits_retain(fcntl(&reader, FcntlArg::F_GETFL).unwrap());
+    assert!(!flags.contains(OFlag::O_NONBLOCK));
+}

@@ -1,0 +1,1 @@
+//! Each test changes the identity of a forked child, never of the test process.
