@@ -16,6 +16,7 @@
 )]
 
 pub mod authorized_keys;
+mod curve;
 mod error;
 mod fingerprint;
 mod key_type;

@@ -1,0 +1,181 @@
+//! Keys that `ssh-keygen` made, in every file format it knows: read, sign, verify, and be found right by `ssh-keygen`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs, process};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keys::{FingerprintHash, KeyError, KeyType, PrivateKey, PublicKey};
+use wire::Write as _;
+
+/// A directory that goes when the test ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = env::temp_dir().join(format!("bulkhead-keys-{name}-{}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn make_key(&self, name: &str, arguments: &[&str]) -> PathBuf {
+        let path = self.0.join(name);
+        run(Command::new("ssh-keygen").args(["-q", "-C", "a comment"]).args(arguments).arg("-f").arg(&path));
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn public_file(private: &Path) -> PublicKey {
+    let text = fs::read_to_string(private.with_extension("pub")).unwrap();
+    PublicKey::parse(&STANDARD.decode(text.split(' ').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+const TYPES: [(&str, &str, KeyType); 7] = [
+    ("ed25519", "256", KeyType::Ed25519),
+    ("ecdsa", "256", KeyType::EcdsaP256),
+    ("ecdsa", "384", KeyType::EcdsaP384),
+    ("ecdsa", "521", KeyType::EcdsaP521),
+    ("rsa", "2048", KeyType::Rsa),
+    ("rsa", "2055", KeyType::Rsa),
+    ("rsa", "3072", KeyType::Rsa),
+];
+
+#[test]
+fn every_type_in_every_file_format() {
+    let scratch = Scratch::new("formats");
+    for (type_name, bits, key_type) in TYPES {
+        for format in ["RFC4716", "PEM", "PKCS8"] {
+            if type_name == "ed25519" && format != "RFC4716" {
+                continue; // ssh-keygen writes these in its own format only
+            }
+            let name = format!("{type_name}{bits}{format}");
+            let path = scratch.make_key(&name, &["-t", type_name, "-b", bits, "-m", format, "-N", ""]);
+            let private = PrivateKey::parse_file(&fs::read(&path).unwrap()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(private.public(), &public_file(&path), "{name}");
+            assert_eq!(private.public().key_type(), key_type, "{name}");
+
+            let listed = run(Command::new("ssh-keygen").arg("-lf").arg(path.with_extension("pub")));
+            let words: Vec<&str> = listed.split_whitespace().collect();
+            assert_eq!(words[0], private.public().bits().to_string(), "{name}");
+            assert_eq!(words[1], private.public().fingerprint(FingerprintHash::Sha256), "{name}");
+            assert_eq!(*words.last().unwrap(), format!("({})", key_type.short_name()), "{name}");
+
+            let sealed = postcard::to_allocvec(&private).unwrap();
+            let unsealed: PrivateKey = postcard::from_bytes(&sealed).unwrap();
+            for algorithm in private.algorithms() {
+                let signature = unsealed.sign(algorithm, b"message").unwrap();
+                let proven = private.public().verify(algorithm, b"message", &signature).unwrap();
+                assert!(proven.presence() && proven.user_verified() && proven.counter().is_none());
+                assert_eq!(
+                    private.public().verify(algorithm, b"massage", &signature),
+                    Err(KeyError::SignatureIncorrect),
+                    "{name} {algorithm}"
+                );
+            }
+        }
+    }
+}
+
+/// `ssh-keygen -Y verify` judges our signatures, and we judge those of `ssh-keygen -Y sign` (PROTOCOL.sshsig).
+#[test]
+fn ssh_keygen_agrees_on_signatures() {
+    let scratch = Scratch::new("sshsig");
+    let message = scratch.0.join("message");
+    fs::write(&message, "hello").unwrap();
+    for (type_name, bits, _) in TYPES {
+        let path = scratch.make_key(&format!("{type_name}{bits}"), &["-t", type_name, "-b", bits, "-N", ""]);
+        let private = PrivateKey::parse_file(&fs::read(&path).unwrap()).unwrap();
+        let algorithm = private.algorithms()[0];
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, b"hello");
+        let mut signed = b"SSHSIG".to_vec();
+        for field in [&b"file"[..], b"", b"sha512", hash.as_ref()] {
+            signed.put_string(field);
+        }
+
+        let mut ours = b"SSHSIG".to_vec();
+        ours.put_u32(1);
+        let signature = private.sign(algorithm, &signed).unwrap();
+        for field in [private.public().blob(), b"file", b"", b"sha512", &signature] {
+            ours.put_string(field);
+        }
+        let armoured =
+            format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", STANDARD.encode(&ours));
+        let signature_file = scratch.0.join("ours.sig");
+        fs::write(&signature_file, armoured).unwrap();
+        let output = Command::new("ssh-keygen")
+            .args(["-Y", "check-novalidate", "-n", "file", "-s"])
+            .arg(&signature_file)
+            .stdin(fs::File::open(&message).unwrap())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{type_name} {bits}: {}", String::from_utf8_lossy(&output.stderr));
+
+        let _ = fs::remove_file(message.with_extension("sig"));
+        run(Command::new("ssh-keygen").args(["-Y", "sign", "-n", "file", "-f"]).arg(&path).arg(&message));
+        let theirs = fs::read_to_string(message.with_extension("sig")).unwrap();
+        let base64: String = theirs.lines().filter(|line| !line.starts_with("-----")).collect();
+        let theirs = STANDARD.decode(base64).unwrap();
+        let mut reader = wire::Reader::new(&theirs[6 + 4..]);
+        for _ in 0..4 {
+            reader.string().unwrap();
+        }
+        let signature = reader.string().unwrap();
+        private.public().verify(algorithm, &signed, signature).unwrap();
+    }
+}
+
+#[test]
+fn passphrases_are_named_as_the_reason() {
+    let scratch = Scratch::new("encrypted");
+    for (index, format) in ["RFC4716", "PEM", "PKCS8"].into_iter().enumerate() {
+        let path = scratch.make_key(&format!("k{index}"), &["-t", "rsa", "-b", "2048", "-m", format, "-N", "secret"]);
+        assert_eq!(PrivateKey::parse_file(&fs::read(path).unwrap()).unwrap_err(), KeyError::Encrypted, "{format}");
+    }
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let scratch = Scratch::new("damaged");
+    let path = scratch.make_key("ed25519", &["-t", "ed25519", "-N", ""]);
+    let text = fs::read_to_string(path).unwrap();
+    let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+    let content = STANDARD.decode(body).unwrap();
+    let undamaged = PrivateKey::parse_file(text.as_bytes()).unwrap().public().clone();
+    for position in 0..content.len() {
+        let mut damaged = content.clone();
+        damaged[position] ^= 0x10;
+        let text = format!(
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+            STANDARD.encode(&damaged)
+        );
+        // The comment and the options of the key derivation that is not used mean nothing here.
+        if let Ok(key) = PrivateKey::parse_file(text.as_bytes()) {
+            assert_eq!(key.public(), &undamaged, "byte {position}");
+        }
+    }
+    for length in 0..text.len() - 1 {
+        assert!(PrivateKey::parse_file(&text.as_bytes()[..length]).is_err(), "cut at {length}");
+    }
+}
+
+#[test]
+fn debug_output_shows_no_secret() {
+    let key = PrivateKey::generate_ed25519().unwrap();
+    assert_eq!(
+        format!("{key:?}"),
+        format!("private half of ED25519 {}", key.public().fingerprint(FingerprintHash::Sha256))
+    );
+}
