@@ -1,0 +1,44 @@
+# make run     a working server on 127.0.0.1:2222 for you, with throw-away keys
+# make test    every test
+# make bench   server CPU and memory, against the system's OpenSSH in the same run
+# make install DESTDIR=… PREFIX=…
+.PHONY: all build release run test lint bench install setup
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc/ssh
+LIBEXECDIR ?= $(PREFIX)/libexec/bulkhead
+CARGO ?= cargo
+PROGRAMS = sshd-monitor sshd-preauth sshd-session sshd-launch sftp-server
+
+all: release
+
+setup:
+	@etc/set-up $(SETUP)
+
+build: setup
+	$(CARGO) build --workspace --locked
+
+release: setup
+	BULKHEAD_LIBEXECDIR=$(LIBEXECDIR) BULKHEAD_SYSCONFDIR=$(SYSCONFDIR) $(CARGO) build --workspace --locked --release
+
+run: SETUP = run
+run: setup
+	@etc/run-here
+
+test: SETUP = test
+test: setup
+	@etc/run-tests
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: SETUP = test
+bench: release
+	@$(CARGO) run --quiet --locked --release --package bulkhead-tests --bin bench
+
+install: release
+	install -d -m 755 $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)
+	install -m 755 target/release/sshd $(DESTDIR)$(PREFIX)/sbin/sshd
+	for program in $(PROGRAMS); do install -m 755 target/release/$$program $(DESTDIR)$(LIBEXECDIR)/ || exit 1; done
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sshd_config ] || install -m 644 etc/sshd_config $(DESTDIR)$(SYSCONFDIR)/sshd_config

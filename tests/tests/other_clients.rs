@@ -1,0 +1,148 @@
+//! Clients that are not OpenSSH's.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use bulkhead_tests::{Server, needs_program, run, run_with_input, skipped};
+
+fn has_python_module(test: &str, module: &str) -> bool {
+    let output = run(Command::new("/usr/bin/python3").args(["-c", &format!("import {module}")]));
+    if !output.status.success() {
+        skipped(test, &format!("Python has no {module}"));
+    }
+    output.status.success()
+}
+
+fn python(server: &Server, script: &str) -> std::process::Output {
+    run(Command::new("/usr/bin/python3").args(["-c", script]).args([
+        server.port.to_string(),
+        server.account.name.clone(),
+        server.scratch.path("login_key").display().to_string(),
+        server.scratch.path("").display().to_string(),
+    ]))
+}
+
+#[test]
+fn paramiko_runs_a_command_and_transfers_a_file() {
+    if !has_python_module("paramiko_runs_a_command_and_transfers_a_file", "paramiko") {
+        return;
+    }
+    let server = Server::any("");
+    let script = r"
+import sys, paramiko, io
+port, user, key, scratch = int(sys.argv[1]), *sys.argv[2:5]
+client = paramiko.SSHClient()
+client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+client.connect('127.0.0.1', port, user, key_filename=key, allow_agent=False, look_for_keys=False)
+stdin, stdout, stderr = client.exec_command('cat; echo err >&2; exit 3')
+stdin.write(b'x' * 300000); stdin.channel.shutdown_write()
+assert stdout.read() == b'x' * 300000
+assert stderr.read() == b'err\n' and stdout.channel.recv_exit_status() == 3
+sftp = client.open_sftp()
+sftp.putfo(io.BytesIO(b'y' * 500000), '/tmp/bulkhead-paramiko-' + user)
+assert sftp.stat('/tmp/bulkhead-paramiko-' + user).st_size == 500000
+back = io.BytesIO(); sftp.getfo('/tmp/bulkhead-paramiko-' + user, back)
+assert back.getvalue() == b'y' * 500000
+sftp.remove('/tmp/bulkhead-paramiko-' + user)
+client.get_transport().renegotiate_keys()
+_, stdout, _ = client.exec_command('echo again'); assert stdout.read() == b'again\n'
+print('done')
+";
+    let output = python(&server, script);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
+}
+
+#[test]
+fn asyncssh_runs_many_commands_at_once() {
+    if !has_python_module("asyncssh_runs_many_commands_at_once", "asyncssh") {
+        return;
+    }
+    let server = Server::any("MaxSessions 20");
+    let script = r"
+import sys, asyncio, asyncssh
+port, user, key, scratch = int(sys.argv[1]), *sys.argv[2:5]
+async def main():
+    async with asyncssh.connect('127.0.0.1', port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=None) as c:
+        results = await asyncio.gather(*[c.run(f'echo {n}; exit {n}') for n in range(10)])
+        assert [r.stdout for r in results] == [f'{n}\n' for n in range(10)]
+        assert [r.exit_status for r in results] == list(range(10))
+        process = await c.create_process('cat >/dev/null; kill -KILL $$')
+        process.stdin.write_eof(); done = await process.wait()
+        assert done.exit_signal[0] == 'KILL', done.exit_signal
+        sleeper = await c.create_process('exec sleep 1000')
+        sleeper.send_signal('TERM'); done = await sleeper.wait()
+        assert done.exit_signal[0] == 'TERM', done.exit_signal
+        async with c.start_sftp_client() as sftp:
+            assert '.' in await sftp.listdir('/')
+asyncio.run(main()); print('done')
+";
+    let output = python(&server, script);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
+}
+
+/// The login key in PuTTY's format.
+fn putty_key(server: &Server) -> PathBuf {
+    let path = server.scratch.path("login.ppk");
+    let output =
+        run(Command::new("puttygen").arg(server.scratch.path("login_key")).args(["-O", "private", "-o"]).arg(&path));
+    assert!(output.status.success(), "{output:?}");
+    path
+}
+
+fn fingerprint(server: &Server, key: &str) -> String {
+    let output = run(Command::new("ssh-keygen").arg("-lf").arg(server.scratch.path(key)));
+    String::from_utf8_lossy(&output.stdout).split_whitespace().nth(1).expect("a fingerprint").to_owned()
+}
+
+#[test]
+fn plink_and_psftp_log_in() {
+    if !needs_program("plink_and_psftp_log_in", "plink") {
+        return;
+    }
+    let server = Server::any("");
+    let key = putty_key(&server);
+    let port = server.port.to_string();
+    let putty = |program: &str| {
+        let mut command = Command::new(program);
+        command
+            .env("HOME", server.scratch.path(""))
+            .args(["-batch", "-no-antispoof"])
+            .args(["-P", &port, "-i"])
+            .arg(&key);
+        for host in ["host_ed25519", "host_ecdsa", "host_rsa"] {
+            command.args(["-hostkey", &fingerprint(&server, host)]);
+        }
+        command
+    };
+    let mut plink = putty("plink");
+    let output = run(plink.arg(server.login()).arg("echo from plink"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "from plink\n", "{output:?}");
+    let mut psftp = Command::new("psftp");
+    psftp.env("HOME", server.scratch.path("")).args(["-batch", "-P", &port, "-i"]).arg(&key);
+    psftp.args(["-hostkey", &fingerprint(&server, "host_ed25519")]).args(["-b", "/dev/stdin"]).arg(server.login());
+    let output = run_with_input(&mut psftp, b"cd /\nls\nquit\n");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("etc"), "{output:?}");
+}
+
+#[test]
+fn dbclient_logs_in() {
+    if !needs_program("dbclient_logs_in", "dropbearconvert") {
+        return;
+    }
+    let server = Server::any("");
+    let key = server.scratch.path("dropbear_key");
+    let convert = Command::new("dropbearconvert")
+        .args(["openssh", "dropbear"])
+        .arg(server.scratch.path("login_key"))
+        .arg(&key)
+        .output();
+    assert!(convert.as_ref().is_ok_and(|output| output.status.success()), "{convert:?}");
+    let port = server.port.to_string();
+    let output = run(Command::new("dbclient")
+        .env("HOME", server.scratch.path(""))
+        .args(["-y", "-y", "-p", &port, "-i"])
+        .arg(&key)
+        .arg(server.login())
+        .arg("echo from dropbear"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "from dropbear\n", "{output:?}");
+}

@@ -1,0 +1,173 @@
+//! What people do in a session: commands, terminals, environment, signals, several sessions at once.
+
+use std::process::Stdio;
+use std::time::Instant;
+
+use bulkhead_tests::{Server, run, run_with_input, wait_until};
+
+fn text(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn commands_give_back_their_status_and_their_signal() {
+    let server = Server::any("");
+    assert_eq!(server.ssh(&[], "exit 42").status.code(), Some(42));
+    assert_eq!(server.ssh(&[], "true").status.code(), Some(0));
+    // ssh itself answers 255 when the command died of a signal.
+    assert_eq!(server.ssh(&[], "kill -TERM $$").status.code(), Some(255));
+    let output = server.ssh(&[], "echo out; echo err >&2");
+    assert_eq!((text(&output).as_str(), String::from_utf8_lossy(&output.stderr).as_ref()), ("out\n", "err\n"));
+}
+
+#[test]
+fn bytes_pass_both_ways_unchanged_and_each_way_ends_on_its_own() {
+    let server = Server::any("");
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let echoed = run_with_input(server.client("ssh").arg(server.login()).arg("cat"), &bytes);
+    assert!(echoed.status.success(), "{:?}", echoed.status);
+    assert!(echoed.stdout == bytes, "{} bytes came back for {}", echoed.stdout.len(), bytes.len());
+    let late = run_with_input(server.client("ssh").arg(server.login()).arg("sort; echo after the end"), b"b\na\n");
+    assert_eq!(text(&late), "a\nb\nafter the end\n");
+    // A reader that goes away early (eow@openssh.com) does not leave the other end writing for ever.
+    let head = server.ssh(&[], "yes | head -n 2");
+    assert_eq!(text(&head), "y\ny\n");
+    let unread = run_with_input(server.client("ssh").arg(server.login()).arg("head -c 5"), &bytes);
+    assert_eq!(unread.stdout, &bytes[..5]);
+}
+
+#[test]
+fn a_command_that_does_not_read_does_not_stop_its_output() {
+    let server = Server::any("");
+    let input = vec![b'x'; 8 << 20];
+    let output =
+        run_with_input(server.client("ssh").arg(server.login()).arg("head -c 9000000 /dev/zero | wc -c"), &input);
+    assert_eq!(text(&output), "9000000\n");
+}
+
+#[test]
+fn terminals_have_a_size_modes_and_an_owner() {
+    let server = Server::any("");
+    let script = "stty size; tty; stat -c '%U %a' $(tty); stty -a | grep -o 'erase = [^;]*'; echo $TERM";
+    let mut client = std::process::Command::new("script");
+    let ssh = format!(
+        "stty rows 33 cols 111 erase ^H; TERM=vt220 ssh -F none {} -tt {} \"{}\"",
+        server.client_options().join(" "),
+        server.login(),
+        script.replace('$', "\\$")
+    );
+    let output = run(client.args(["-qec", &ssh, "/dev/null"]).stdin(Stdio::null()));
+    let lines: Vec<String> = text(&output).lines().map(|line| line.trim().to_owned()).collect();
+    assert!(lines.iter().any(|line| line == "33 111"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("/dev/pts/")), "{lines:?}");
+    let owner = lines.iter().find(|line| line.starts_with(&server.account.name)).expect("the owner of the terminal");
+    assert!(owner.ends_with(" 620") || owner.ends_with(" 600"), "{owner}");
+    assert!(lines.iter().any(|line| line == "erase = ^H"), "{lines:?}");
+    assert!(lines.iter().any(|line| line == "vt220"), "{lines:?}");
+    assert!(server.ssh(&[], "tty").status.code() == Some(1), "no terminal without asking for one");
+}
+
+#[test]
+fn a_hang_up_ends_what_runs_on_the_terminal() {
+    let server = Server::any("");
+    let mut client = server
+        .client("ssh")
+        .args(["-tt"])
+        .arg(server.login())
+        .arg("echo $$; exec sleep 1000")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(client.stdout.take().unwrap()), &mut line).unwrap();
+    let pid: i32 = line.trim().parse().expect("the command's process id");
+    client.kill().unwrap();
+    client.wait().unwrap();
+    wait_until("the command is gone", || !std::path::Path::new(&format!("/proc/{pid}")).exists());
+    server.wait_until_idle();
+}
+
+#[test]
+fn only_accepted_variables_arrive() {
+    let server = Server::any("AcceptEnv LC_* GIT_DIR\nSetEnv FROM_SERVER=yes");
+    let options =
+        ["-o", "SetEnv=LC_TEST=1", "-o", "SetEnv=LC_TEST=1 GIT_DIR=/g LD_PRELOAD=/evil.so BASH_ENV=/evil IFS=x"];
+    let environment = server.ssh_ok(&options[2..], "env");
+    let has = |line: &str| environment.lines().any(|existing| existing == line);
+    assert!(has("LC_TEST=1") && has("GIT_DIR=/g") && has("FROM_SERVER=yes"), "{environment}");
+    assert!(!environment.contains("LD_PRELOAD") && !environment.contains("BASH_ENV"), "{environment}");
+    for name in ["USER", "LOGNAME"] {
+        assert!(has(&format!("{name}={}", server.account.name)), "{name}: {environment}");
+    }
+    assert!(has(&format!("HOME={}", server.account.home.display())), "{environment}");
+    let connection = environment.lines().find_map(|line| line.strip_prefix("SSH_CONNECTION=")).expect("SSH_CONNECTION");
+    let fields: Vec<&str> = connection.split(' ').collect();
+    assert_eq!((fields[0], fields[2], fields[3]), ("127.0.0.1", "127.0.0.1", server.port.to_string().as_str()));
+}
+
+#[test]
+fn fifty_commands_share_one_connection() {
+    let server = Server::any("");
+    let socket = server.scratch.path("control");
+    let path = format!("ControlPath={}", socket.display());
+    let mut master =
+        server.client("ssh").args(["-o", "ControlMaster=yes", "-o", &path, "-N"]).arg(server.login()).spawn().unwrap();
+    wait_until("the control socket is there", || socket.exists());
+    for number in 0..50 {
+        let output = server.ssh(&["-o", "ControlMaster=no", "-o", &path], &format!("echo {number}"));
+        assert_eq!(text(&output), format!("{number}\n"), "{output:?}");
+    }
+    let accepted = server.log().matches("Accepted publickey").count();
+    assert_eq!(accepted, 1, "all commands went over one login");
+    run(server.client("ssh").args(["-o", &path, "-O", "exit"]).arg(server.login()));
+    master.wait().unwrap();
+    server.wait_until_idle();
+}
+
+#[test]
+fn max_sessions_is_a_limit() {
+    let server = Server::any("MaxSessions 2");
+    let path = format!("ControlPath={}", server.scratch.path("control").display());
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut child = server
+            .client("ssh")
+            .args(["-o", "ControlMaster=auto", "-o", &path])
+            .arg(server.login())
+            .arg("echo up; cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+        assert_eq!(line, "up\n");
+        held.push(child);
+    }
+    let third = server.ssh(&["-o", "ControlMaster=no", "-S", &path[12..]], "echo third");
+    assert!(!third.status.success() || server.log().matches("Accepted publickey").count() > 1, "{third:?}");
+    for mut child in held.into_iter().rev() {
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_background_process_does_not_hold_the_session() {
+    let server = Server::any("");
+    let before = Instant::now();
+    assert_eq!(server.ssh_ok(&[], "sleep 600 >/dev/null 2>&1 & echo started"), "started\n");
+    assert!(before.elapsed().as_secs() < 60);
+    server.ssh_ok(&[], "pkill -x -u $(id -u) sleep || true");
+}
+
+#[test]
+fn login_shells_are_login_shells() {
+    let server = Server::any("");
+    let output = run_with_input(
+        server.client("ssh").args(["-T"]).arg(server.login()),
+        b"echo $0; shopt -q login_shell && echo login\n",
+    );
+    assert!(text(&output).contains("-bash\nlogin\n"), "{output:?}");
+}
