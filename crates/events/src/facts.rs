@@ -52,6 +52,12 @@ pub struct ConnectionFacts {
 }
 
 impl ConnectionFacts {
+    /// For lines that concern no connection.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { peer: Endpoint::unknown(), local: Endpoint::unknown(), who: Who::Nobody }
+    }
+
     /// `invalid user U A port P`, `authenticating user U A port P`, `user U A port P` or just `A port P`.
     #[must_use]
     pub fn peer_with_user(&self) -> String {

@@ -1,4 +1,4 @@
-//! Levels of `LogLevel` in sshd_config(5).
+//! Levels of `LogLevel` and facilities of `SyslogFacility` in sshd_config(5).
 
 use serde::{Deserialize, Serialize};
 
@@ -23,17 +23,122 @@ pub enum Level {
     Debug3,
 }
 
+/// Every level by the name that sshd_config(5) gives it; `DEBUG1` is another name of `DEBUG`.
+const LEVELS: [(&str, Level); 9] = [
+    ("QUIET", Level::Quiet),
+    ("FATAL", Level::Fatal),
+    ("ERROR", Level::Error),
+    ("INFO", Level::Info),
+    ("VERBOSE", Level::Verbose),
+    ("DEBUG", Level::Debug1),
+    ("DEBUG1", Level::Debug1),
+    ("DEBUG2", Level::Debug2),
+    ("DEBUG3", Level::Debug3),
+];
+
+/// Facilities with their numbers of RFC 5424 section 6.2.1.
+const FACILITIES: [(&str, u8); 12] = [
+    ("DAEMON", 3),
+    ("USER", 1),
+    ("AUTH", 4),
+    ("AUTHPRIV", 10),
+    ("LOCAL0", 16),
+    ("LOCAL1", 17),
+    ("LOCAL2", 18),
+    ("LOCAL3", 19),
+    ("LOCAL4", 20),
+    ("LOCAL5", 21),
+    ("LOCAL6", 22),
+    ("LOCAL7", 23),
+];
+
 impl Level {
-    /// What stands in front of the text, as fail2ban and others expect it.
+    /// The level of this name, in any case.
     #[must_use]
-    pub fn prefix(self) -> &'static str {
+    pub fn named(name: &str) -> Option<Self> {
+        LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| *level)
+    }
+
+    /// The name that sshd_config(5) gives it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        LEVELS.iter().find(|(_, level)| *level == self).map_or("QUIET", |(name, _)| name)
+    }
+
+    /// The level of `-d`, `-dd` and `-ddd`.
+    #[must_use]
+    pub fn of_debug_flags(count: u8) -> Option<Self> {
+        match count {
+            0 => None,
+            1 => Some(Self::Debug1),
+            2 => Some(Self::Debug2),
+            _ => Some(Self::Debug3),
+        }
+    }
+
+    /// What stands in front of the text in syslog, as fail2ban and others expect it.
+    #[must_use]
+    pub fn prefix_in_syslog(self) -> &'static str {
         match self {
             Self::Fatal => "fatal: ",
             Self::Error => "error: ",
+            _ => self.prefix_on_stderr(),
+        }
+    }
+
+    /// What stands in front of the text on standard error and in a file of `-E`: theirs marks errors in syslog only.
+    #[must_use]
+    pub fn prefix_on_stderr(self) -> &'static str {
+        match self {
             Self::Debug1 => "debug1: ",
             Self::Debug2 => "debug2: ",
             Self::Debug3 => "debug3: ",
-            Self::Quiet | Self::Info | Self::Verbose => "",
+            _ => "",
         }
+    }
+
+    /// RFC 5424 severity that theirs gives lines of this level.
+    pub(crate) fn severity(self) -> u8 {
+        match self {
+            Self::Quiet | Self::Fatal => 2,
+            Self::Error => 3,
+            Self::Info | Self::Verbose => 6,
+            Self::Debug1 | Self::Debug2 | Self::Debug3 => 7,
+        }
+    }
+}
+
+/// Number of a `SyslogFacility` (RFC 5424: AUTH is 4), its name in any case.
+#[must_use]
+pub fn facility_named(name: &str) -> Option<u8> {
+    FACILITIES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, number)| *number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_levels_ignore_case_and_debug1_is_debug() {
+        assert_eq!(Level::named("debug1"), Some(Level::Debug1));
+        assert_eq!(Level::Debug1.name(), "DEBUG");
+        assert_eq!(Level::named("VERBOSE"), Some(Level::Verbose));
+        assert_eq!(Level::named("LOUD"), None);
+        for (name, level) in LEVELS {
+            assert_eq!(Level::named(level.name()), Some(level), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_log_level_writes_itself_and_what_is_more_important() {
+        assert!(Level::Error < Level::Info && Level::Info < Level::Verbose && Level::Debug2 < Level::Debug3);
+    }
+
+    #[test]
+    fn facilities_have_their_syslog_numbers() {
+        assert_eq!(facility_named("auth"), Some(4));
+        assert_eq!(facility_named("AUTHPRIV"), Some(10));
+        assert_eq!(facility_named("LOCAL7"), Some(23));
+        assert_eq!(facility_named("KERN"), None);
     }
 }

@@ -8,16 +8,20 @@
 
 mod escape;
 mod facts;
+mod json;
 mod level;
 pub mod listener;
 mod log;
 pub mod monitor;
+mod patience;
 pub mod preauth;
 pub mod session;
+mod syslog;
 
 pub use escape::visible;
 pub use facts::{ConnectionFacts, Endpoint, Who};
-pub use level::Level;
+pub use json::json;
+pub use level::{Level, facility_named};
 pub use log::{Destination, Log, LogSettings};
 
 /// Something that belongs in the log.

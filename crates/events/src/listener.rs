@@ -9,8 +9,22 @@ use crate::{ConnectionFacts, Endpoint, Level, Loggable};
 pub enum Event {
     /// A socket listens.
     ServerListening(Endpoint),
+    /// A configured address cannot be listened on.
+    BindFailed {
+        /// The address.
+        at: Endpoint,
+        /// The system's reason.
+        why: String,
+    },
+    /// A reload has taken an address out of the configuration.
+    NoLongerListening(Endpoint),
     /// SIGHUP has come.
     ReceivedSighup,
+    /// A new configuration cannot be used; the old one stays in force.
+    ReloadFailed {
+        /// The first problem, with file and line.
+        why: String,
+    },
     /// A signal ends the listener.
     ReceivedSignal(i32),
     /// Nobody logged in within LoginGraceTime.
@@ -22,6 +36,31 @@ pub enum Event {
         /// The monitor's process id.
         pid: i32,
     },
+    /// A connection was turned away before it cost anything.
+    ConnectionDropped {
+        /// How many connections had not logged in at that moment.
+        startups: usize,
+        /// The client.
+        peer: Endpoint,
+        /// Where it connected to.
+        local: Endpoint,
+        /// Why.
+        why: DropReason,
+    },
+    /// Lines about dropped connections were withheld.
+    DropsNotLogged {
+        /// The limit that dropped them.
+        limit: DropReason,
+        /// How many.
+        connections: u64,
+    },
+    /// A host key that cannot be used.
+    UnusableHostKey {
+        /// Its file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Anything with its own level and text that is not matched by tools.
     Said {
         /// Its level.
@@ -31,9 +70,25 @@ pub enum Event {
     },
 }
 
+/// Why a connection is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum DropReason {
+    /// MaxStartups
+    MaxStartups,
+}
+
+impl DropReason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::MaxStartups => "Maxstartups",
+        }
+    }
+}
+
 impl Loggable for Event {
     fn level(&self) -> Level {
         match self {
+            Self::BindFailed { .. } | Self::ReloadFailed { .. } | Self::UnusableHostKey { .. } => Level::Error,
             Self::Said { level, .. } => *level,
             _ => Level::Info,
         }
@@ -42,11 +97,26 @@ impl Loggable for Event {
     fn text(&self, _: &ConnectionFacts) -> String {
         match self {
             Self::ServerListening(at) => format!("Server listening on {at}."),
+            Self::BindFailed { at, why } => format!("Bind to port {} on {} failed: {why}.", at.port, at.address),
+            Self::NoLongerListening(at) => format!("Server no longer listening on {at}."),
             Self::ReceivedSighup => "Received SIGHUP; restarting.".to_owned(),
+            Self::ReloadFailed { why } => format!("The configuration stays as it was: {why}"),
             Self::ReceivedSignal(number) => format!("Received signal {number}; terminating."),
             Self::TimeoutBeforeAuthentication { peer, local, pid } => {
                 format!("Timeout before authentication for connection from {peer} to {local}, pid = {pid}")
             }
+            Self::ConnectionDropped { startups, peer, local, why } => format!(
+                "drop connection #{startups} from [{}]:{} on [{}]:{} {}",
+                peer.address,
+                peer.port,
+                local.address,
+                local.port,
+                why.name()
+            ),
+            Self::DropsNotLogged { limit, connections } => {
+                format!("{} logging rate-limited: additional {connections} connections dropped", limit.name())
+            }
+            Self::UnusableHostKey { file, why } => format!("Unable to load host key \"{file}\": {why}"),
             Self::Said { text, .. } => text.clone(),
         }
     }
