@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod fd;
 pub mod identity;
+pub mod local_time;
 pub mod process;
 pub mod pty;
 pub mod random;
