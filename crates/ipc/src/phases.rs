@@ -1,0 +1,334 @@
+//! Everything that a less trusted process can ask for, on one page.
+//!
+//! | phase | who asks | ends with |
+//! |---|---|---|
+//! | [`KeyExchange`] | `sshd-preauth` | the one signature of the host key |
+//! | [`NamingUser`] | `sshd-preauth` | the one look-up of a user |
+//! | [`Authenticating`] | `sshd-preauth` | the monitor's decision |
+//! | [`HandingOver`] | `sshd-preauth` | the transport's state |
+//! | [`LoggedIn`] | `sshd-session` | the connection |
+//!
+//! The user's name is fixed by the look-up; no later message carries it. The data that a login signature covers is
+//! put together by the monitor from its own facts (session id, user, key): no message carries that either.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::Phase;
+
+/// Nothing is known but an address.
+#[derive(Debug)]
+pub struct KeyExchange;
+
+/// The exchange is signed; no user has been named.
+#[derive(Debug)]
+pub struct NamingUser;
+
+/// A user is named and tries to prove who they are.
+#[derive(Debug)]
+pub struct Authenticating;
+
+/// The monitor has let the user in; the state of the transport is under way.
+#[derive(Debug)]
+pub struct HandingOver;
+
+/// `sshd-session` serves the user.
+#[derive(Debug)]
+pub struct LoggedIn;
+
+impl Phase for KeyExchange {
+    type Request = KeyExchangeRequest;
+    type Answer = KeyExchangeAnswer;
+    const NUMBER: u8 = 1;
+}
+
+impl Phase for NamingUser {
+    type Request = NamingUserRequest;
+    type Answer = NamingUserAnswer;
+    const NUMBER: u8 = 2;
+}
+
+impl Phase for Authenticating {
+    type Request = AuthenticatingRequest;
+    type Answer = AuthenticatingAnswer;
+    const NUMBER: u8 = 3;
+}
+
+impl Phase for HandingOver {
+    type Request = HandingOverRequest;
+    type Answer = HandingOverAnswer;
+    const NUMBER: u8 = 4;
+}
+
+impl Phase for LoggedIn {
+    type Request = LoggedInRequest;
+    type Answer = LoggedInAnswer;
+    const NUMBER: u8 = 5;
+}
+
+/// Before any user is named.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum KeyExchangeRequest {
+    /// Something for the log. Not answered.
+    Record(events::preauth::Event),
+    /// Sign the exchange hash: granted once in a connection's life before login. The hash becomes the session id
+    /// that login signatures cover. Answered by [`KeyExchangeAnswer::Signed`], which opens [`NamingUser`].
+    SignExchange(ExchangeToSign),
+}
+
+/// A hash for the host key to sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeToSign {
+    /// Which of the host keys, by the index of the start message.
+    pub host_key: u32,
+    /// The signature algorithm that was negotiated, such as `rsa-sha2-512`.
+    pub algorithm: String,
+    /// H of RFC 4253 section 8; 32, 48 or 64 bytes.
+    pub exchange_hash: Vec<u8>,
+}
+
+/// To [`KeyExchangeRequest`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum KeyExchangeAnswer {
+    /// The signature blob.
+    Signed(Vec<u8>),
+}
+
+/// One look-up.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum NamingUserRequest {
+    /// Something for the log. Not answered.
+    Record(events::preauth::Event),
+    /// Who wants to log in. Answered by [`NamingUserAnswer::Named`], which opens [`Authenticating`]; the answer is
+    /// the same for names that exist and names that do not.
+    LookUpUser {
+        /// At most [`MAX_USER_NAME`] bytes of UTF-8.
+        user: String,
+    },
+}
+
+/// Longest user name in bytes that is looked up.
+pub const MAX_USER_NAME: usize = 256;
+
+/// To [`NamingUserRequest`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum NamingUserAnswer {
+    /// How this user may go on.
+    Named {
+        /// Text for SSH_MSG_USERAUTH_BANNER, if there is any.
+        banner: Option<String>,
+    },
+}
+
+/// Attempts to log in. Each of them but [`AuthenticatingRequest::Record`] is answered once.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum AuthenticatingRequest {
+    /// Something for the log. Not answered.
+    Record(events::preauth::Event),
+    /// The method `none` (RFC 4252 section 5.2).
+    None,
+    /// `publickey` without a signature: would this key do? (RFC 4252 section 7)
+    QueryKey(OfferedKey),
+    /// `publickey` with a signature. The monitor looks the key up again and verifies in one step, so nothing that was
+    /// found out in an earlier request needs to be remembered or can be mixed up.
+    CheckSignature {
+        /// The key.
+        key: OfferedKey,
+        /// The signature blob as the client sent it.
+        signature: Vec<u8>,
+        /// `publickey-hostbound-v00@openssh.com`: the signature also covers our host key.
+        hostbound: bool,
+    },
+    /// A method that is not offered, or a request that makes no sense: it counts as a failure.
+    Unusable {
+        /// The method's name, for the log.
+        method: String,
+    },
+}
+
+/// A public key that a client names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedKey {
+    /// The signature algorithm of the request, such as `rsa-sha2-256`.
+    pub algorithm: String,
+    /// The public key blob.
+    pub blob: Vec<u8>,
+}
+
+/// To [`AuthenticatingRequest`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuthenticatingAnswer {
+    /// The key of a query would do: SSH_MSG_USERAUTH_PK_OK.
+    KeyWouldDo,
+    /// SSH_MSG_USERAUTH_FAILURE.
+    Failed {
+        /// Methods that can continue.
+        can_continue: Vec<String>,
+        /// Partial success.
+        partial: bool,
+    },
+    /// The user is in: SSH_MSG_USERAUTH_SUCCESS. Opens [`HandingOver`].
+    LoggedIn,
+    /// SSH_MSG_DISCONNECT with this reason and text (too many failures, an account that may not be used …).
+    Disconnect {
+        /// RFC 4253 section 11.1
+        reason: u32,
+        /// What to tell the client.
+        text: String,
+    },
+}
+
+/// The one thing left to do for the process before login.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum HandingOverRequest {
+    /// Something for the log. Not answered.
+    Record(events::preauth::Event),
+    /// The encoded state of the transport, opaque to the monitor. Not answered: the process ends.
+    HandOver(Vec<u8>),
+}
+
+/// To [`HandingOverRequest`]: there is nothing to say.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum HandingOverAnswer {}
+
+/// Requests of a logged-in user's session. Answers come in the order of the requests; [`LoggedInAnswer::Ended`] comes
+/// whenever a command ends.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum LoggedInRequest {
+    /// Something for the log. Not answered.
+    Record(events::session::Event),
+    /// Sign the hash of a later key exchange. Answered by [`LoggedInAnswer::Signed`].
+    SignRekey(ExchangeToSign),
+    /// A terminal for a session channel. Answered by [`LoggedInAnswer::Terminal`] or [`LoggedInAnswer::Refused`].
+    OpenTerminal {
+        /// The session's number, chosen by the asker, unused so far.
+        session: u32,
+        /// TERM
+        term: String,
+        /// Its size.
+        size: TerminalSize,
+    },
+    /// Start what the client asked for, or what is forced instead. Answered by [`LoggedInAnswer::Started`],
+    /// [`LoggedInAnswer::ServeSftp`] or [`LoggedInAnswer::Refused`].
+    Start {
+        /// The session's number: the one of its terminal, or an unused one.
+        session: u32,
+        /// What the client wants.
+        what: Wanted,
+        /// Variables that the client sent and AcceptEnv lets through (the monitor checks again).
+        environment: Vec<(String, String)>,
+    },
+    /// Send a signal to the command's process group (RFC 4254 section 6.9). Not answered.
+    Signal {
+        /// The session.
+        session: u32,
+        /// Name without `SIG`.
+        name: String,
+    },
+    /// The session's channel is closed: hang up. Not answered.
+    CloseSession {
+        /// The session.
+        session: u32,
+    },
+    /// Names for `internal-sftp`, whose process may not ask the system. Answered by [`LoggedInAnswer::Name`].
+    NameOfUser {
+        /// User id.
+        uid: u32,
+    },
+    /// As above, for a group.
+    NameOfGroup {
+        /// Group id.
+        gid: u32,
+    },
+    /// A user's home directory (`expand-path@openssh.com`). Answered by [`LoggedInAnswer::Name`].
+    HomeOfUser {
+        /// User name.
+        user: String,
+    },
+}
+
+/// What a session channel asks to run (RFC 4254 section 6.5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// `shell`
+    Shell,
+    /// `exec`
+    Command(Vec<u8>),
+    /// `subsystem`
+    Subsystem(String),
+}
+
+/// RFC 4254 section 6.2
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Characters
+    pub columns: u32,
+    /// Characters
+    pub rows: u32,
+    /// Pixels
+    pub width: u32,
+    /// Pixels
+    pub height: u32,
+}
+
+/// To [`LoggedInRequest`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum LoggedInAnswer {
+    /// The signature blob.
+    Signed(Vec<u8>),
+    /// A terminal; brings 1 descriptor: the master side.
+    Terminal {
+        /// Its device, such as `/dev/pts/3`.
+        name: String,
+    },
+    /// The command runs. Brings no descriptors when it has the session's terminal, else 3: where to write its
+    /// standard input, where to read its standard output and its standard error.
+    Started {
+        /// Whether it runs on the session's terminal.
+        on_terminal: bool,
+    },
+    /// The asker itself is to serve SFTP on this channel (`internal-sftp`).
+    ServeSftp {
+        /// Arguments behind the name.
+        arguments: Vec<String>,
+    },
+    /// Not allowed, or not possible.
+    Refused {
+        /// For the log of a debugging administrator; the client sees a failure only.
+        why: String,
+    },
+    /// A name, if there is one.
+    Name(Option<String>),
+    /// A command has ended. Not an answer: it comes on its own.
+    Ended {
+        /// The session.
+        session: u32,
+        /// How.
+        how: EndedHow,
+    },
+}
+
+/// How a command ended (RFC 4254 section 6.10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndedHow {
+    /// `exit-status`
+    Status(u32),
+    /// `exit-signal`
+    Signal {
+        /// Name without `SIG`.
+        name: String,
+        /// Whether it left a core.
+        core_dumped: bool,
+    },
+}
+
+impl LoggedInAnswer {
+    /// How many descriptors belong to this answer.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        match self {
+            Self::Terminal { .. } => 1,
+            Self::Started { on_terminal: false } => 3,
+            _ => 0,
+        }
+    }
+}
