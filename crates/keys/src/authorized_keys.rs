@@ -3,7 +3,12 @@
 mod expiry;
 mod lines;
 mod options;
+mod permit;
 
 pub use expiry::{CivilTime, ExpiryTime};
 pub use lines::{LONGEST_LINE, Line, Lines, Unusable, lines};
-pub use options::{OptionError, Options, PermitAddress, PermitPort, TunnelDevice};
+pub use options::{OptionError, Options, TunnelDevice};
+pub use permit::{PermitAddress, PermitPort};
+
+#[cfg(test)]
+mod tests;

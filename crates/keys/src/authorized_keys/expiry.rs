@@ -13,7 +13,7 @@ pub struct CivilTime {
     pub hour: u8,
     /// 0 to 59
     pub minute: u8,
-    /// 0 to 60
+    /// 0 to 59
     pub second: u8,
 }
 
@@ -24,4 +24,126 @@ pub struct ExpiryTime {
     pub written: CivilTime,
     /// Whether it was written with a `Z`; the server's zone otherwise.
     pub utc: bool,
+}
+
+impl ExpiryTime {
+    /// Reads the option's value. Days that no calendar has make the whole line unusable rather than mean another day.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (digits, utc) = match strip_zone(text) {
+            Some(digits) => (digits, true),
+            None => (text, false),
+        };
+        if !matches!(digits.len(), 8 | 12 | 14) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let two = |from: usize| digits.get(from..from.saturating_add(2)).map_or(Some(0), |field| field.parse().ok());
+        let written = CivilTime {
+            year: digits.get(..4)?.parse().ok()?,
+            month: two(4)?,
+            day: two(6)?,
+            hour: two(8)?,
+            minute: two(10)?,
+            second: two(12)?,
+        };
+        written.exists().then_some(Self { written, utc })
+    }
+
+    /// Seconds since 1970 in UTC. `local_time` turns a time on the server's wall clock into them; it answers `None`
+    /// for times that do not exist there, and then nobody knows when the key expires.
+    #[must_use]
+    pub fn seconds(&self, local_time: impl FnOnce(&CivilTime) -> Option<i64>) -> Option<i64> {
+        if self.utc { Some(self.written.seconds_if_utc()) } else { local_time(&self.written) }
+    }
+}
+
+/// The text without `Z` or `UTC` behind it, in any case.
+fn strip_zone(text: &str) -> Option<&str> {
+    ["Z", "UTC"].into_iter().find_map(|zone| {
+        let (digits, end) = text.split_at_checked(text.len().checked_sub(zone.len())?)?;
+        end.eq_ignore_ascii_case(zone).then_some(digits)
+    })
+}
+
+impl CivilTime {
+    /// Seconds from the start of 1970 if this is the time in UTC.
+    #[must_use]
+    pub fn seconds_if_utc(&self) -> i64 {
+        let clock = i64::from(self.hour)
+            .saturating_mul(3600)
+            .saturating_add(i64::from(self.minute).saturating_mul(60))
+            .saturating_add(i64::from(self.second));
+        self.days_since_1970().saturating_mul(86_400).saturating_add(clock)
+    }
+
+    fn exists(&self) -> bool {
+        self.year >= 1970
+            && (1..=12).contains(&self.month)
+            && (1..=days_in_month(self.year, self.month)).contains(&self.day)
+            && self.hour < 24
+            && self.minute < 60
+            && self.second < 60
+    }
+
+    fn days_since_1970(&self) -> i64 {
+        let in_whole_years: i64 = (1970..self.year).map(|year| if is_leap(year) { 366 } else { 365 }).sum();
+        let in_whole_months: i64 = (1..self.month).map(|month| i64::from(days_in_month(self.year, month))).sum();
+        in_whole_years.saturating_add(in_whole_months).saturating_add(i64::from(self.day)).saturating_sub(1)
+    }
+}
+
+fn is_leap(year: u16) -> bool {
+    year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)
+}
+
+fn days_in_month(year: u16, month: u8) -> u8 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap(year) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_written_form() {
+        let utc = |text| ExpiryTime::parse(text).map(|expiry| expiry.seconds(|_| panic!("in UTC")).unwrap());
+        assert_eq!(utc("19700101Z"), Some(0));
+        assert_eq!(utc("20000229Z"), Some(951_782_400));
+        assert_eq!(utc("203801190314Z"), Some(2_147_483_640));
+        assert_eq!(utc("20380119031407z"), Some(2_147_483_647));
+        assert_eq!(utc("20380119031407UTC"), Some(2_147_483_647));
+        let local = ExpiryTime::parse("20261122").unwrap();
+        assert!(!local.utc);
+        assert_eq!(local.seconds(|written| Some(written.seconds_if_utc() - 3600)), Some(1_795_305_600 - 3600));
+        assert_eq!(local.seconds(|_| None), None);
+    }
+
+    #[test]
+    fn what_is_no_time() {
+        for text in [
+            "",
+            "Z",
+            "2026",
+            "20261301",
+            "20261100",
+            "20261131",
+            "20250229",
+            "21000229",
+            "2026112224",
+            "202611222400",
+            "202611222360",
+            "20261122235960",
+            "19691231",
+            "20261122+1",
+            " 20261122",
+            "20261122ZZ",
+            "２０２６１１２２",
+        ] {
+            assert_eq!(ExpiryTime::parse(text), None, "{text:?}");
+        }
+    }
 }

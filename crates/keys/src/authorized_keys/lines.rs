@@ -1,9 +1,12 @@
 //! From the bytes of a file to its lines.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
+use super::options::{end_of_options, skip_blanks};
 use super::{OptionError, Options};
-use crate::{KeyError, PublicKey};
+use crate::{KeyError, KeyType, PublicKey};
 
 /// The longest line that is read, in bytes without its end.
 pub const LONGEST_LINE: usize = 8192;
@@ -17,7 +20,7 @@ pub struct Line {
     pub options: Options,
     /// The key.
     pub key: PublicKey,
-    /// What stands behind the key.
+    /// What stands behind the key. For people: bytes that are no UTF-8 are replaced.
     pub comment: String,
 }
 
@@ -45,7 +48,7 @@ pub struct Lines<'a> {
     number: u32,
 }
 
-/// Reads the lines of a file.
+/// Reads the lines of a file. Each comes with its number, from 1.
 #[must_use]
 pub fn lines(text: &[u8]) -> Lines<'_> {
     Lines { rest: text, number: 0 }
@@ -55,7 +58,69 @@ impl Iterator for Lines<'_> {
     type Item = (u32, Result<Line, Unusable>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let _ = (self.rest, self.number);
-        None
+        loop {
+            let line = self.take_line()?;
+            if line.len() > LONGEST_LINE {
+                return Some((self.number, Err(Unusable::TooLong)));
+            }
+            let line = skip_blanks(line);
+            if !matches!(line, [] | [b'#', ..]) {
+                return Some((self.number, parse(self.number, line)));
+            }
+        }
     }
+}
+
+impl<'a> Lines<'a> {
+    /// The next line without its end, which may be `\r\n`.
+    fn take_line(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let mut halves = self.rest.splitn(2, |byte| *byte == b'\n');
+        let line = halves.next()?;
+        self.rest = halves.next().unwrap_or_default();
+        self.number = self.number.saturating_add(1);
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+}
+
+fn parse(number: u32, line: &[u8]) -> Result<Line, Unusable> {
+    let (options, from_key) = match key_type_in_front(line) {
+        Some(_) => (&[][..], line),
+        None => {
+            let end = end_of_options(line).ok_or(OptionError::Malformed("missing end quote"));
+            line.split_at_checked(end.map_err(Unusable::BadOptions)?).ok_or(Unusable::NoKey)?
+        }
+    };
+    let (key, comment) = parse_key(skip_blanks(from_key))?;
+    let options = std::str::from_utf8(options)
+        .map_err(|_| OptionError::Malformed("options are not UTF-8"))
+        .and_then(Options::parse)
+        .map_err(Unusable::BadOptions)?;
+    let comment = String::from_utf8_lossy(comment.trim_ascii()).into_owned();
+    Ok(Line { number, options, key, comment })
+}
+
+/// The name that a line's first word must be for it to start with a key rather than with options.
+fn key_type_in_front(line: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(first_word(line).0).ok()?;
+    (KeyType::from_name(name).is_some() || name.ends_with("-cert-v01@openssh.com")).then_some(name)
+}
+
+fn parse_key(text: &[u8]) -> Result<(PublicKey, &[u8]), Unusable> {
+    let name = key_type_in_front(text).ok_or(Unusable::NoKey)?;
+    let (base64, comment) = first_word(skip_blanks(first_word(text).1));
+    let blob = STANDARD.decode(base64).map_err(|_| Unusable::BadKey(KeyError::BadKey("broken base64")))?;
+    let key = PublicKey::parse(&blob).map_err(Unusable::BadKey)?;
+    if key.key_type().name() != name {
+        return Err(Unusable::BadKey(KeyError::BadKey("key is of another type than its line says")));
+    }
+    Ok((key, comment))
+}
+
+/// A word up to a blank, and what follows.
+fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, &[]))
 }
