@@ -11,4 +11,5 @@ pub mod local_time;
 pub mod process;
 pub mod pty;
 pub mod random;
+pub mod signals;
 pub mod title;

@@ -1,25 +1,20 @@
-//! Processes: started by descriptor, watched by pidfd, ended by signal.
+//! Processes: started by descriptor, watched by pidfd, ended by signal; and what a process says about itself.
 
-use std::ffi::{CStr, CString};
+mod background;
+mod starting;
+
+use std::ffi::{CStr, CString, c_char};
+use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::signal::Signal;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
-/// A program to start, complete: nothing else of this process reaches the new one.
-#[derive(Debug)]
-pub struct Program<'a> {
-    /// The executable file, opened (`O_PATH` or for reading): what was checked is what runs.
-    pub executable: BorrowedFd<'a>,
-    /// Its arguments; the first is its name.
-    pub argv: Vec<CString>,
-    /// Its environment, `NAME=value` each.
-    pub environment: Vec<CString>,
-    /// Descriptors it gets, and the number of each in it. 0, 1 and 2 are `/dev/null` when not given.
-    pub descriptors: Vec<(BorrowedFd<'a>, RawFd)>,
-    /// Whether it leads a session of its own (setsid(2)).
-    pub new_session: bool,
-}
+pub use background::{Background, Daemonised, daemonise};
+pub use starting::{Program, start};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,24 +35,21 @@ pub enum Ended {
 pub struct Child {
     pid: i32,
     pidfd: OwnedFd,
-}
-
-/// Starts `program` as a child.
-///
-/// # Errors
-/// When it could not be started, including a failed execve(2).
-pub fn start(program: &Program<'_>) -> io::Result<Child> {
-    let _ = program;
-    Err(io::ErrorKind::Unsupported.into())
+    /// Once reaped, the number may belong to somebody else.
+    reaped: AtomicBool,
 }
 
 impl Child {
+    fn new(pid: i32, pidfd: OwnedFd) -> Child {
+        Child { pid, pidfd, reaped: AtomicBool::new(false) }
+    }
+
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// Readable once the child has ended.
+    /// Readable (`POLLIN`) once the child has ended.
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
@@ -67,40 +59,101 @@ impl Child {
     /// # Errors
     /// `ECHILD` when it was reaped already.
     pub fn try_wait(&self) -> io::Result<Option<Ended>> {
-        Err(io::ErrorKind::Unsupported.into())
+        self.reap(libc::WNOHANG)
     }
 
     /// Waits for its end.
     ///
     /// # Errors
-    /// As [`Child::try_wait`].
+    /// `ECHILD` when it was reaped already.
     pub fn wait(&self) -> io::Result<Ended> {
-        Err(io::ErrorKind::Unsupported.into())
+        loop {
+            if let Some(ended) = self.reap(0)? {
+                return Ok(ended);
+            }
+        }
     }
 
-    /// Sends it a signal.
+    fn reap(&self, how: libc::c_int) -> io::Result<Option<Ended>> {
+        let id = libc::id_t::try_from(self.pidfd.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // SAFETY: siginfo_t is plain C data; all zeroes is a valid value.
+        let mut told: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        loop {
+            // SAFETY: `told` is writable for the length of the call; the pidfd is open.
+            let code = unsafe { libc::waitid(libc::P_PIDFD, id, &mut told, libc::WEXITED | how) };
+            match Errno::result(code) {
+                Ok(_) => break,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // SAFETY: waitid succeeded, so it wrote the SIGCHLD members, or (nothing to report) left the zeroes.
+        let (pid, status) = unsafe { (told.si_pid(), told.si_status()) };
+        if pid == 0 {
+            return Ok(None);
+        }
+        self.reaped.store(true, Ordering::Relaxed);
+        Ok(Some(match told.si_code {
+            libc::CLD_EXITED => Ended::Exited(status),
+            code => Ended::Signalled { signal: status, core_dumped: code == libc::CLD_DUMPED },
+        }))
+    }
+
+    /// Sends it a signal; never reaches another process that got the same number.
     ///
     /// # Errors
     /// `ESRCH` when it has been reaped.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        let _ = signal;
-        Err(io::ErrorKind::Unsupported.into())
+        // SAFETY: numbers and a null pointer (no siginfo of our own) only.
+        let code = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.pidfd.as_raw_fd(),
+                signal as libc::c_int,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        Errno::result(code)?;
+        Ok(())
     }
 
-    /// Sends a signal to its whole process group (it must lead one: `new_session`).
+    /// Sends a signal to its whole process group, which it must lead ([`Program::new_session`]).
     ///
     /// # Errors
-    /// `ESRCH` when the group is gone or the child has been reaped.
+    /// `ESRCH` when the child has been reaped (its number may then name another group) or leads no group.
     pub fn signal_group(&self, signal: Signal) -> io::Result<()> {
-        let _ = signal;
-        Err(io::ErrorKind::Unsupported.into())
+        if self.reaped.load(Ordering::Relaxed) {
+            return Err(Errno::ESRCH.into());
+        }
+        Ok(killpg(Pid::from_raw(self.pid), signal)?)
     }
 }
 
 /// Replaces this process by another program; returns only if that failed.
+///
+/// Descriptors without close-on-exec, the signal mask and ignored signals stay: see to them before.
 pub fn exec(executable: &CStr, argv: &[CString], environment: &[CString]) -> io::Error {
-    let _ = (executable, argv, environment);
-    io::ErrorKind::Unsupported.into()
+    let (argv, environment) = (null_terminated(argv), null_terminated(environment));
+    // SAFETY: all three are NUL- and null-terminated and alive; execve returns only on failure.
+    unsafe { libc::execve(executable.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// Gives every signal its default action and blocks none: the state in which a program expects to start.
+///
+/// # Errors
+/// As sigprocmask(2).
+pub fn reset_signals() -> io::Result<()> {
+    for signal in Signal::iterator() {
+        // SAFETY: SIG_DFL runs no code of ours. It fails for SIGKILL and SIGSTOP, which have their default anyway.
+        unsafe { libc::signal(signal as libc::c_int, libc::SIG_DFL) };
+    }
+    Ok(nix::sys::signal::SigSet::empty().thread_set_mask()?)
 }
 
 /// Asks to be killed when the parent ends. To be called after any change of identity, which resets it.
@@ -119,3 +172,30 @@ pub fn die_with_parent() -> io::Result<()> {
 pub fn set_no_dump() -> io::Result<()> {
     Ok(nix::sys::prctl::set_dumpable(false)?)
 }
+
+/// How willing the kernel is to kill this process when memory runs out, -1000 (never) to 1000.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn oom_score() -> io::Result<i32> {
+    fs::read_to_string("/proc/self/oom_score_adj")?.trim().parse().map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+/// Sets [`oom_score`]. The listener protects itself with -1000 and gives each monitor the old value back.
+///
+/// # Errors
+/// `EACCES` for a lower value when not root; when `/proc` is not mounted.
+pub fn set_oom_score(score: i32) -> io::Result<()> {
+    fs::write("/proc/self/oom_score_adj", score.to_string())
+}
+
+/// Whether this process has only one thread; what forks or changes identity asks first.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn is_single_threaded() -> io::Result<bool> {
+    Ok(fs::read_dir("/proc/self/task")?.count() == 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,14 +6,21 @@ use std::os::fd::AsFd;
 
 use super::*;
 
-fn open_descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
+/// A file that only one test has open; so its open descriptors can be counted while other tests run.
+struct Countable {
+    fd: OwnedFd,
+    link: String,
 }
 
-/// Counting descriptors is only meaningful while no other test opens any.
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+impl Countable {
+    fn new(name: &str) -> Countable {
+        Countable { fd: memfd_create(name, MFdFlags::MFD_CLOEXEC).unwrap(), link: format!("/memfd:{name} (deleted)") }
+    }
+
+    fn how_often_open(&self) -> usize {
+        let links = fs::read_dir("/proc/self/fd").unwrap().flatten().flat_map(|entry| fs::read_link(entry.path()));
+        links.filter(|link| link.as_os_str() == self.link.as_str()).count()
+    }
 }
 
 /// A frame with descriptors, past the checks of `send_with_fds`: what a hostile peer would send.
@@ -31,7 +38,6 @@ fn send_raw(socket: &OwnedFd, frame: &[u8], fds: &[RawFd]) {
 
 #[test]
 fn a_frame_and_its_descriptors_arrive() {
-    let _alone = alone();
     let (ours, theirs) = seqpacket_pair().unwrap();
     let (reader, writer) = pipe(4096).unwrap();
     send_with_fds(ours.as_fd(), b"take these", &[reader.as_fd(), writer.as_fd()]).unwrap();
@@ -53,7 +59,6 @@ fn a_frame_and_its_descriptors_arrive() {
 
 #[test]
 fn the_largest_frame_fits_and_keeps_its_border() {
-    let _alone = alone();
     let (ours, theirs) = seqpacket_pair().unwrap();
     let frame: Vec<u8> = (0..160 * 1024).map(|at| (at % 251) as u8).collect();
     send_with_fds(ours.as_fd(), &frame, &[]).unwrap();
@@ -66,49 +71,42 @@ fn the_largest_frame_fits_and_keeps_its_border() {
 
 #[test]
 fn more_descriptors_than_declared_are_refused_and_closed() {
-    let _alone = alone();
     let (ours, theirs) = seqpacket_pair().unwrap();
-    let null = open_devnull().unwrap();
-    let before = open_descriptors();
+    let sent_along = Countable::new("more_descriptors_than_declared_are_refus");
     // An odd and an even number: CMSG_SPACE rounds up, so room for one is room for two.
     for (sent, at_most) in [(1, 0), (2, 1), (3, 2), (17, 16), (253, 16), (253, 0)] {
-        send_raw(&ours, b"x", &vec![null.as_raw_fd(); sent]);
+        send_raw(&ours, b"x", &vec![sent_along.fd.as_raw_fd(); sent]);
         let refused = receive_with_fds(theirs.as_fd(), &mut [0; 8], at_most).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::InvalidData, "{sent} sent, {at_most} declared");
-        assert_eq!(open_descriptors(), before, "{sent} sent, {at_most} declared: some stayed open");
+        assert_eq!(sent_along.how_often_open(), 1, "{sent} sent, {at_most} declared: some stayed open");
     }
     // The link itself is still in order.
-    send_with_fds(ours.as_fd(), b"ok", &[null.as_fd()]).unwrap();
+    send_with_fds(ours.as_fd(), b"ok", &[sent_along.fd.as_fd()]).unwrap();
     assert_eq!(receive_with_fds(theirs.as_fd(), &mut [0; 8], 1).unwrap().1.len(), 1);
 }
 
 #[test]
 fn a_truncated_frame_is_refused_and_its_descriptors_closed() {
-    let _alone = alone();
     let (ours, theirs) = seqpacket_pair().unwrap();
-    let null = open_devnull().unwrap();
-    let before = open_descriptors();
-    send_raw(&ours, b"longer than four", &[null.as_raw_fd()]);
+    let sent_along = Countable::new("a_truncated_frame_is_refused_and_its_des");
+    send_raw(&ours, b"longer than four", &[sent_along.fd.as_raw_fd()]);
     let refused = receive_with_fds(theirs.as_fd(), &mut [0; 4], 1).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
-    assert_eq!(open_descriptors(), before);
+    assert_eq!(sent_along.how_often_open(), 1);
 }
 
 #[test]
 fn an_empty_frame_with_descriptors_is_refused_and_closed() {
-    let _alone = alone();
     let (ours, theirs) = seqpacket_pair().unwrap();
-    let null = open_devnull().unwrap();
-    let before = open_descriptors();
-    send_raw(&ours, b"", &[null.as_raw_fd()]);
+    let sent_along = Countable::new("an_empty_frame_with_descriptors_is_refus");
+    send_raw(&ours, b"", &[sent_along.fd.as_raw_fd()]);
     assert_eq!(receive_with_fds(theirs.as_fd(), &mut [0; 4], 1).unwrap_err().kind(), io::ErrorKind::InvalidData);
-    assert_eq!(open_descriptors(), before);
+    assert_eq!(sent_along.how_often_open(), 1);
     assert_eq!(send_with_fds(ours.as_fd(), b"", &[]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
 }
 
 #[test]
 fn a_closed_peer_is_zero_bytes_to_the_reader_and_an_error_without_a_signal_to_the_writer() {
-    let _alone = alone();
     let (ours, theirs) = seqpacket_pair().unwrap();
     drop(theirs);
     assert_eq!(receive_with_fds(ours.as_fd(), &mut [0; 4], 1).unwrap().0, 0);
@@ -117,7 +115,6 @@ fn a_closed_peer_is_zero_bytes_to_the_reader_and_an_error_without_a_signal_to_th
 
 #[test]
 fn sending_too_many_is_refused_before_the_kernel_sees_it() {
-    let _alone = alone();
     let (ours, _theirs) = seqpacket_pair().unwrap();
     let null = open_devnull().unwrap();
     let refused = send_with_fds(ours.as_fd(), b"x", &[null.as_fd(); MOST_FDS_PER_FRAME + 1]).unwrap_err();
@@ -130,7 +127,6 @@ fn sending_too_many_is_refused_before_the_kernel_sees_it() {
 
 #[test]
 fn the_most_descriptors_arrive() {
-    let _alone = alone();
     let (ours, theirs) = seqpacket_pair().unwrap();
     let null = open_devnull().unwrap();
     send_with_fds(ours.as_fd(), b"x", &[null.as_fd(); MOST_FDS_PER_FRAME]).unwrap();
@@ -140,7 +136,6 @@ fn the_most_descriptors_arrive() {
 
 #[test]
 fn a_sealed_memory_file_can_be_read_again_and_never_changed() {
-    let _alone = alone();
     let content = vec![7; 100_000];
     let sealed = sealed_memfd("settings", &content).unwrap();
     assert_eq!(read_sealed(sealed.as_fd(), 100_000).unwrap(), content);
@@ -152,7 +147,6 @@ fn a_sealed_memory_file_can_be_read_again_and_never_changed() {
 
 #[test]
 fn an_unsealed_memory_file_is_not_believed() {
-    let _alone = alone();
     let open = memfd_create(c"open", MFdFlags::MFD_ALLOW_SEALING).unwrap();
     write(open.as_fd(), b"x").unwrap();
     assert_eq!(read_sealed(open.as_fd(), 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
@@ -162,13 +156,11 @@ fn an_unsealed_memory_file_is_not_believed() {
 
 #[test]
 fn adopting_a_closed_number_fails() {
-    let _alone = alone();
     assert_eq!(adopt(987_654).unwrap_err().raw_os_error(), Some(libc::EBADF));
 }
 
 #[test]
 fn adopting_sets_close_on_exec() {
-    let _alone = alone();
     let null = open_devnull().unwrap();
     let inherited = fcntl(&null, FcntlArg::F_DUPFD(100)).unwrap();
     let adopted = adopt(inherited).unwrap();
@@ -177,7 +169,6 @@ fn adopting_sets_close_on_exec() {
 
 #[test]
 fn non_blocking_can_be_switched() {
-    let _alone = alone();
     let (reader, _writer) = pipe(65536).unwrap();
     set_nonblocking(reader.as_fd(), true).unwrap();
     assert_eq!(read(reader.as_fd(), &mut [0; 1]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
