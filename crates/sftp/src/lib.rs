@@ -14,15 +14,26 @@
     )
 )]
 
+mod attributes;
 mod event;
 mod getopt;
+mod handles;
 mod kind;
 mod local_time;
+mod long_name;
+mod names;
 mod options;
 mod queue;
+mod reply;
+mod request;
+mod resolve;
+mod serve;
 mod server;
 mod status;
 mod surroundings;
+mod time_zone;
+mod tree;
+mod zone_rule;
 
 pub use event::{SftpEvent, Transfer};
 pub use kind::{Kind, KindSet};

@@ -89,9 +89,35 @@ impl ByteQueue {
         }
     }
 
+    /// `byte`
+    pub(crate) fn put_u8(&mut self, value: u8) {
+        self.extend(&[value]);
+    }
+
+    /// `uint32`
+    pub(crate) fn put_u32(&mut self, value: u32) {
+        self.extend(&value.to_be_bytes());
+    }
+
+    /// `uint64`
+    pub(crate) fn put_u64(&mut self, value: u64) {
+        self.extend(&value.to_be_bytes());
+    }
+
+    /// `string`. Every caller builds bounded messages.
+    pub(crate) fn put_string(&mut self, value: impl AsRef<[u8]>) {
+        let value = value.as_ref();
+        self.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
+        self.extend(value);
+    }
+
+    /// Moves the queued bytes to the front only when that is cheap: no more than was taken off since the last move.
+    /// A queue that is drained a little at a time so moves each byte at most once.
     fn make_room(&mut self, count: usize) {
-        self.memory.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.len());
+        if self.start >= self.len() {
+            self.memory.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.len());
+        }
         let needed = self.end.saturating_add(count);
         if self.memory.len() < needed {
             let whole = needed.next_multiple_of(GROWTH_STEP);
@@ -104,6 +130,12 @@ impl ByteQueue {
 /// A place in a [`ByteQueue`], counted from its oldest byte.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark(usize);
+
+impl Mark {
+    pub(crate) fn plus(self, bytes: usize) -> Self {
+        Self(self.0.saturating_add(bytes))
+    }
+}
 
 /// Bytes; a queue that grows often grows by pages.
 const GROWTH_STEP: usize = 16 * 1024;

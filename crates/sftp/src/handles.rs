@@ -1,0 +1,190 @@
+//! What a client has open.
+
+use std::os::fd::OwnedFd;
+
+use nix::dir::Dir;
+
+/// An open file.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    pub(crate) file: OwnedFd,
+    /// As the client called it, for the log.
+    pub(crate) path: Vec<u8>,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_written: u64,
+}
+
+/// A directory that is being listed.
+#[derive(Debug)]
+pub(crate) struct OpenDirectory {
+    pub(crate) directory: Dir,
+    pub(crate) path: Vec<u8>,
+}
+
+/// A handle names one of these, and each request takes only the kind it is for.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    File(OpenFile),
+    Directory(OpenDirectory),
+}
+
+/// A bounded table. A handle is its slot and how often that slot was used, so one that was closed stays refused when
+/// its slot is in use again.
+#[derive(Debug)]
+pub(crate) struct Handles<T = Opened> {
+    slots: Vec<Slot<T>>,
+    free: Vec<u32>,
+    at_most: u32,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    uses: u32,
+    opened: Option<T>,
+}
+
+/// Slot and use, four bytes each.
+pub(crate) type Handle = [u8; 8];
+
+/// The table is full.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TableFull;
+
+impl<T> Handles<T> {
+    pub(crate) fn new(at_most: u32) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), at_most }
+    }
+
+    pub(crate) fn at_most(&self) -> u32 {
+        self.at_most
+    }
+
+    pub(crate) fn insert(&mut self, opened: T) -> Result<Handle, TableFull> {
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => self.new_slot()?,
+        };
+        let slot = usize::try_from(number).ok().and_then(|index| self.slots.get_mut(index)).ok_or(TableFull)?;
+        slot.opened = Some(opened);
+        Ok(encode(number, slot.uses))
+    }
+
+    pub(crate) fn find(&mut self, handle: &[u8]) -> Option<&mut T> {
+        self.slot(handle)?.opened.as_mut()
+    }
+
+    pub(crate) fn remove(&mut self, handle: &[u8]) -> Option<T> {
+        let slot = self.slot(handle)?;
+        let opened = slot.opened.take()?;
+        slot.uses = slot.uses.wrapping_add(1);
+        let (number, _) = decode(handle)?;
+        self.free.push(number);
+        Some(opened)
+    }
+
+    /// Everything that is open, in the order of the slots.
+    pub(crate) fn into_opened(self) -> impl Iterator<Item = T> {
+        self.slots.into_iter().filter_map(|slot| slot.opened)
+    }
+
+    fn new_slot(&mut self) -> Result<u32, TableFull> {
+        let number = u32::try_from(self.slots.len()).map_err(|_| TableFull)?;
+        if number >= self.at_most {
+            return Err(TableFull);
+        }
+        self.slots.push(Slot { uses: 0, opened: None });
+        Ok(number)
+    }
+
+    fn slot(&mut self, handle: &[u8]) -> Option<&mut Slot<T>> {
+        let (number, uses) = decode(handle)?;
+        let slot = self.slots.get_mut(usize::try_from(number).ok()?)?;
+        (slot.uses == uses).then_some(slot)
+    }
+}
+
+impl Handles {
+    pub(crate) fn file(&mut self, handle: &[u8]) -> Option<&mut OpenFile> {
+        match self.find(handle)? {
+            Opened::File(file) => Some(file),
+            Opened::Directory(_) => None,
+        }
+    }
+
+    pub(crate) fn directory(&mut self, handle: &[u8]) -> Option<&mut OpenDirectory> {
+        match self.find(handle)? {
+            Opened::Directory(directory) => Some(directory),
+            Opened::File(_) => None,
+        }
+    }
+}
+
+fn encode(number: u32, uses: u32) -> Handle {
+    (u64::from(number).wrapping_shl(32) | u64::from(uses)).to_be_bytes()
+}
+
+fn decode(handle: &[u8]) -> Option<(u32, u32)> {
+    let (number, uses) = handle.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*number), u32::from_be_bytes(uses.try_into().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Open,
+        /// Close or look at the handle that was given as the n-th.
+        Close(usize),
+        Find(usize),
+        Garbage(Vec<u8>),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            3 => Just(Step::Open),
+            2 => (0usize..80).prop_map(Step::Close),
+            2 => (0usize..80).prop_map(Step::Find),
+            1 => prop::collection::vec(any::<u8>(), 0..12).prop_map(Step::Garbage),
+        ];
+        prop::collection::vec(step, 0..200)
+    }
+
+    proptest! {
+        #[test]
+        fn a_handle_names_what_it_was_given_for_until_it_is_closed(steps in steps()) {
+            const AT_MOST: u32 = 5;
+            let mut table = Handles::new(AT_MOST);
+            let mut given: Vec<Handle> = Vec::new();
+            let mut open: HashMap<Handle, usize> = HashMap::new();
+            for step in steps {
+                match step {
+                    Step::Open => match table.insert(given.len()) {
+                        Ok(handle) => {
+                            prop_assert!(!given.contains(&handle), "a handle came back");
+                            open.insert(handle, given.len());
+                            given.push(handle);
+                        }
+                        Err(TableFull) => prop_assert_eq!(open.len(), AT_MOST as usize),
+                    },
+                    Step::Close(position) => if let Some(handle) = given.get(position) {
+                        prop_assert_eq!(table.remove(handle), open.remove(handle));
+                    },
+                    Step::Find(position) => if let Some(handle) = given.get(position) {
+                        prop_assert_eq!(table.find(handle).map(|value| *value), open.get(handle).copied());
+                    },
+                    Step::Garbage(bytes) => if !given.iter().any(|handle| handle[..] == bytes[..]) {
+                        prop_assert_eq!(table.find(&bytes), None);
+                        prop_assert_eq!(table.remove(&bytes), None);
+                    },
+                }
+                prop_assert!(open.len() <= AT_MOST as usize);
+            }
+            let left: usize = table.into_opened().count();
+            prop_assert_eq!(left, open.len());
+        }
+    }
+}
