@@ -15,11 +15,11 @@
 )]
 
 mod attributes;
+mod dates;
 mod event;
 mod getopt;
 mod handles;
 mod kind;
-mod local_time;
 mod long_name;
 mod names;
 mod options;
@@ -31,13 +31,10 @@ mod serve;
 mod server;
 mod status;
 mod surroundings;
-mod time_zone;
 mod tree;
-mod zone_rule;
 
 pub use event::{SftpEvent, Transfer};
 pub use kind::{Kind, KindSet};
-pub use local_time::LocalTime;
 pub use options::{Asked, Options, OptionsError, request_names, usage};
 pub use queue::ByteQueue;
 pub use server::{LARGEST_PACKET, Progress, Server, SftpError};

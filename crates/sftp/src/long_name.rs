@@ -1,12 +1,14 @@
 //! The line about a file that `ls -l` would print: clients show it as it is.
 
 use nix::sys::stat::FileStat;
+use sys::local_time::LocalTime;
 
-use crate::local_time::{CivilTime, LocalTime};
+use crate::dates;
 use crate::queue::ByteQueue;
 
 /// Appends `drwxr-xr-x    5 markus   markus       1024 Jan 13 18:39 .ssh`, the parts as wide as theirs makes them.
-pub(crate) fn write(output: &mut ByteQueue, name: &[u8], stat: &FileStat, owner: Owner<'_>, clock: &Clock<'_>) {
+/// `now` in seconds since 1970.
+pub(crate) fn write(output: &mut ByteQueue, name: &[u8], stat: &FileStat, owner: Owner<'_>, now: i64) {
     output.extend(&mode_letters(stat.st_mode));
     output.extend(b"  ");
     put_number(output, stat.st_nlink, 3);
@@ -17,7 +19,7 @@ pub(crate) fn write(output: &mut ByteQueue, name: &[u8], stat: &FileStat, owner:
     output.extend(b" ");
     put_number(output, stat.st_size.unsigned_abs(), 8);
     output.extend(b" ");
-    put_date(output, stat.st_mtime, clock);
+    put_date(output, stat.st_mtime, now);
     output.extend(b" ");
     output.extend(name);
 }
@@ -29,36 +31,28 @@ pub(crate) struct Owner<'a> {
     pub(crate) group: &'a str,
 }
 
-/// What dates are seen from.
-#[derive(Debug)]
-pub(crate) struct Clock<'a> {
-    /// Seconds since 1970
-    pub(crate) now: i64,
-    pub(crate) local_time: &'a LocalTime,
-}
-
 /// Seconds: what is older, or lies in the future, shows its year instead of the time of day.
 const HALF_A_YEAR: i64 = 365 * 24 * 60 * 60 / 2;
 
-fn put_date(output: &mut ByteQueue, time: i64, clock: &Clock<'_>) {
-    let CivilTime { year, month, day, hour, minute, .. } = clock.local_time.at(time);
+fn put_date(output: &mut ByteQueue, time: i64, now: i64) {
+    let LocalTime { year, month, day, hour, minute, .. } = dates::local(time);
     output.extend(month_name(month));
     output.extend(b" ");
     put_number(output, u64::from(day), 2);
     output.extend(b" ");
-    if clock.now.saturating_sub(HALF_A_YEAR) < time && time <= clock.now {
+    if now.saturating_sub(HALF_A_YEAR) < time && time <= now {
         output.extend(&two_digits(hour));
         output.extend(b":");
         output.extend(&two_digits(minute));
     } else {
-        put_number(output, year.unsigned_abs(), 5);
+        put_number(output, u64::from(year.unsigned_abs()), 5);
     }
 }
 
 fn month_name(month: u8) -> &'static [u8] {
     const NAMES: [&[u8]; 12] =
         [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-    NAMES.get(usize::from(month.saturating_sub(1))).copied().unwrap_or(b"???")
+    NAMES.get(usize::from(month)).copied().unwrap_or(b"???")
 }
 
 fn two_digits(number: u8) -> [u8; 2] {
@@ -134,24 +128,20 @@ mod tests {
         let mut stat = nix::sys::stat::stat("/").unwrap();
         (stat.st_mode, stat.st_nlink, stat.st_size, stat.st_mtime) = (mode, links, bytes, time);
         let mut output = ByteQueue::new();
-        let clock = Clock { now: 1_800_000_000, local_time: &LocalTime::utc() };
-        write(&mut output, b".ssh", &stat, Owner { user, group: "staff" }, &clock);
+        write(&mut output, b".ssh", &stat, Owner { user, group: "staff" }, 1_800_000_000);
         String::from_utf8(output.pending().to_vec()).unwrap()
     }
 
     #[test]
     fn as_ls_shows_them() {
-        assert_eq!(
-            line(0o040_755, 5, 1024, 1_799_999_000, "markus"),
-            "drwxr-xr-x    5 markus   staff        1024 Jan 15 07:43 .ssh"
-        );
+        let directory = line(0o040_755, 5, 1024, 1_799_999_000, "markus");
+        assert!(directory.starts_with("drwxr-xr-x    5 markus   staff        1024 Jan 15 "), "{directory}");
+        assert_eq!(directory.rfind(':').map(|colon| directory.len() - colon), Some(8), "time of day: {directory}");
         assert_eq!(
             line(0o104_751, 1, 123_456_789_012, 1_000_000_000, "a-long-user-name"),
             "-rwsr-x--x    1 a-long-user-name staff    123456789012 Sep  9  2001 .ssh"
         );
-        assert_eq!(
-            line(0o041_666, 1234, 0, 1_800_000_001, "u"),
-            "drw-rw-rwT  1234 u        staff           0 Jan 15  2027 .ssh"
-        );
+        let from_the_future = line(0o041_666, 1234, 0, 1_800_000_001, "u");
+        assert_eq!(from_the_future, "drw-rw-rwT  1234 u        staff           0 Jan 15  2027 .ssh");
     }
 }

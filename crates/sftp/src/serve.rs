@@ -12,7 +12,6 @@ use events::Level;
 use crate::event::SftpEvent;
 use crate::handles::{Handles, Opened};
 use crate::kind::Kind;
-use crate::local_time::LocalTime;
 use crate::names::Names;
 use crate::options::Options;
 use crate::queue::ByteQueue;
@@ -50,7 +49,6 @@ pub(crate) struct Service {
     tree: Tree,
     handles: Handles,
     names: Names,
-    local_time: LocalTime,
     user: String,
     home: Vec<u8>,
     /// Where relative paths start: absolute, without links.
@@ -66,7 +64,6 @@ impl Service {
             tree: Tree::new(options.umask, options.file_mode),
             handles: Handles::new(client.open_handles),
             names: Names::default(),
-            local_time: client.local_time.clone(),
             user: client.user.clone(),
             home: client.home.as_os_str().as_bytes().to_vec(),
             start: nix::unistd::getcwd().map_or_else(|_| b"/".to_vec(), |path| path.as_os_str().as_bytes().to_vec()),

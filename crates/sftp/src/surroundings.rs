@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::event::SftpEvent;
-use crate::local_time::LocalTime;
 
 /// Answers of the process around the server. In `sshd-session`, which may not ask the system for names, they come
 /// from the monitor. Names are asked for once per id and then remembered.
@@ -29,8 +28,6 @@ pub struct Client {
     pub home: PathBuf,
     /// Numeric address, or `UNKNOWN`.
     pub address: String,
-    /// For the dates of long names; [`LocalTime::of_this_host`] before files are out of reach.
-    pub local_time: LocalTime,
     /// Most files and directories open at once; OPEN and OPENDIR fail beyond it. The soft limit of open files less
     /// what the process needs itself (theirs: 5).
     pub open_handles: u32,

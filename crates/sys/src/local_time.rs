@@ -2,9 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A moment in the time zone of this host, as far as a log line of RFC 3164 needs it.
+/// A moment in the time zone of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalTime {
+    /// As in 2026.
+    pub year: i32,
     /// 0 to 11.
     pub month: u8,
     /// 1 to 31.
@@ -17,7 +19,8 @@ pub struct LocalTime {
     pub second: u8,
 }
 
-/// What the clock on the wall shows at `moment`. A moment that the C library cannot break down is the epoch.
+/// What the clock on the wall shows at `moment`. The first call reads the time zone from a file; later ones make no
+/// system call, so a process that is going to be locked down asks once before. A moment that the C library cannot break down is the epoch.
 #[must_use]
 pub fn local_time(moment: SystemTime) -> LocalTime {
     let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -31,6 +34,7 @@ pub fn local_time(moment: SystemTime) -> LocalTime {
     };
     let small = |value: libc::c_int| u8::try_from(value).unwrap_or(0);
     LocalTime {
+        year: broken_down.tm_year.saturating_add(1900),
         month: small(broken_down.tm_mon),
         day: small(broken_down.tm_mday).max(1),
         hour: small(broken_down.tm_hour),
@@ -50,6 +54,7 @@ mod tests {
         let moment = UNIX_EPOCH + Duration::from_secs(1_700_000_025);
         let shown = local_time(moment);
         assert_eq!(shown.second, 45);
+        assert_eq!(shown.year, 2023);
         assert_eq!(shown.month, 10);
         assert!((14..=15).contains(&shown.day));
     }

@@ -1,7 +1,6 @@
 //! Listing directories.
 
 use std::ffi::CString;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -10,9 +9,10 @@ use nix::sys::stat::{FileStat, fstatat};
 
 use super::{Exchange, Outcome, Served, Service, no_such_handle};
 use crate::attributes;
+use crate::dates;
 use crate::event::SftpEvent;
 use crate::handles::{OpenDirectory, Opened};
-use crate::long_name::{self, Clock, Owner};
+use crate::long_name::{self, Owner};
 use crate::reply::{Names, patch_length};
 use crate::status::Status;
 use crate::surroundings::Surroundings;
@@ -34,10 +34,10 @@ impl Service {
             return Err(Status::Eof.into());
         }
         let mut list = Names::new(to.output, to.id);
+        let now = dates::now();
         for (name, stat) in found {
             let (user, group) = self.names.shown(stat.st_uid, stat.st_gid, to.around);
-            let clock = Clock { now: now(), local_time: &self.local_time };
-            put_entry(&mut list, name.as_bytes(), &stat, Owner { user: &user, group: &group }, &clock);
+            put_entry(&mut list, name.as_bytes(), &stat, Owner { user: &user, group: &group }, now);
         }
         list.finish();
         Ok(Outcome::Answered)
@@ -84,17 +84,13 @@ fn next_names(directory: &mut Dir) -> Result<Vec<CString>, Errno> {
     }
 }
 
-fn put_entry(list: &mut Names<'_>, name: &[u8], stat: &FileStat, owner: Owner<'_>, clock: &Clock<'_>) {
+fn put_entry(list: &mut Names<'_>, name: &[u8], stat: &FileStat, owner: Owner<'_>, now: i64) {
     let output = &mut *list.packet.body;
     output.put_string(name);
     let long_name = output.mark();
     output.put_u32(0);
-    long_name::write(output, name, stat, owner, clock);
+    long_name::write(output, name, stat, owner, now);
     patch_length(output, long_name);
     attributes::write_stat(output, stat);
     list.count_one();
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0))
 }

@@ -7,6 +7,7 @@ use nix::unistd::{Gid, Uid, fchown, ftruncate};
 
 use super::{Exchange, Outcome, Served, Service, no_such_handle};
 use crate::attributes::Attributes;
+use crate::dates;
 use crate::event::SftpEvent;
 use crate::handles::OpenFile;
 use crate::reply::{self, Packet};
@@ -106,7 +107,7 @@ impl Service {
             self.log(to.around, SftpEvent::SetMode { path: path(), mode });
         }
         if let Some((_, modified)) = wanted.times {
-            let time = self.local_time.for_the_log(i64::from(modified));
+            let time = dates::for_the_log(i64::from(modified));
             self.log(to.around, SftpEvent::SetModified { path: path(), time });
         }
         if let Some((uid, gid)) = wanted.owner {
