@@ -1,1 +1,11 @@
-//! (written next)
+//! What aws-lc has and its safe crate does not offer, each piece behind a safe function.
+//!
+//! Everything here is stateless or owns plain memory; lengths are slices' lengths, so no call can reach outside.
+
+mod aes_ctr;
+mod chacha20;
+mod poly1305;
+
+pub use aes_ctr::AesCtr;
+pub use chacha20::chacha20;
+pub use poly1305::poly1305;

@@ -2,13 +2,15 @@
 
 use zeroize::Zeroize;
 
-/// Bytes between `start` and `end` are waiting; the memory behind `end` is initialised and free. Nothing is moved but
-/// when room is missing at the end, and then only what is waiting.
-#[derive(Debug, Default)]
+/// Bytes between `start` and `end` are waiting; behind them a draft may be growing that will wait too when it is
+/// finished; the memory after that is initialised and free. Nothing is moved but when room is missing at the end.
+#[derive(Default)]
 pub(crate) struct Buffer {
     memory: Vec<u8>,
     start: usize,
     end: usize,
+    /// Bytes behind `end` that are not waiting yet.
+    draft: usize,
     /// The most bytes that were waiting since the buffer was last empty.
     peak: usize,
     /// How many times in a row the buffer ran empty having held little of its memory.
@@ -24,19 +26,14 @@ impl Buffer {
         self.memory.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// What is waiting, to be changed in place.
-    pub(crate) fn waiting_mut(&mut self) -> &mut [u8] {
-        self.memory.get_mut(self.start..self.end).unwrap_or_default()
-    }
-
     /// The number of waiting bytes.
     pub(crate) fn len(&self) -> usize {
         self.end.saturating_sub(self.start)
     }
 
-    /// How many bytes fit behind the waiting ones without moving anything.
+    /// How many bytes fit behind the waiting ones (and the draft) without moving anything.
     pub(crate) fn room(&self) -> usize {
-        self.memory.len().saturating_sub(self.end)
+        self.memory.len().saturating_sub(self.used())
     }
 
     /// Bytes of memory.
@@ -44,31 +41,68 @@ impl Buffer {
         self.memory.len()
     }
 
-    /// Free memory behind what is waiting.
+    /// Free memory behind what is waiting (and the draft).
     pub(crate) fn free_mut(&mut self) -> &mut [u8] {
-        self.memory.get_mut(self.end..).unwrap_or_default()
+        let used = self.used();
+        self.memory.get_mut(used..).unwrap_or_default()
     }
 
-    /// The position of the first waiting byte, for [`Buffer::slice`]: valid until bytes are added.
-    pub(crate) fn start(&self) -> usize {
-        self.start
+    /// Takes the first `count` waiting bytes out, to be changed in place: where they are, for [`Buffer::taken`].
+    pub(crate) fn take(&mut self, count: usize) -> (usize, &mut [u8]) {
+        let from = self.start;
+        self.consume(count);
+        (from, self.memory.get_mut(from..self.start).unwrap_or_default())
     }
 
-    /// `length` bytes of the memory at `from`; they may be consumed already.
-    pub(crate) fn slice(&self, from: usize, length: usize) -> &[u8] {
+    /// `length` bytes of the memory at `from`, taken out before; they stay there until room is made.
+    pub(crate) fn taken(&self, from: usize, length: usize) -> &[u8] {
         self.memory.get(from..from.saturating_add(length)).unwrap_or_default()
     }
 
-    /// At least `count` free bytes behind what is waiting.
+    /// Begins a draft with `header` bytes; one that was not finished is forgotten.
+    pub(crate) fn begin_draft(&mut self, header: usize) {
+        self.draft = 0;
+        self.make_room(header);
+        self.draft = header;
+    }
+
+    /// The draft so far.
+    pub(crate) fn draft_mut(&mut self) -> &mut [u8] {
+        let used = self.used();
+        self.memory.get_mut(self.end..used).unwrap_or_default()
+    }
+
+    /// The draft so far.
+    pub(crate) fn draft(&self) -> &[u8] {
+        self.memory.get(self.end..self.used()).unwrap_or_default()
+    }
+
+    /// The first `count` free bytes belong to the draft.
+    pub(crate) fn draft_filled(&mut self, count: usize) {
+        self.draft = self.draft.saturating_add(count.min(self.room()));
+    }
+
+    /// Cuts the draft to its first `length` bytes.
+    pub(crate) fn cut_draft(&mut self, length: usize) {
+        self.draft = self.draft.min(length);
+    }
+
+    /// The draft waits.
+    pub(crate) fn finish_draft(&mut self) {
+        let draft = std::mem::take(&mut self.draft);
+        self.filled(draft);
+    }
+
+    /// At least `count` free bytes behind what is waiting (and the draft).
     pub(crate) fn make_room(&mut self, count: usize) {
         if self.room() >= count {
             return;
         }
         self.move_to_front();
-        let wanted = self.end.saturating_add(count);
+        let wanted = self.used().saturating_add(count);
         if self.memory.len() < wanted {
             // Doubling keeps the number of copies of a growing backlog logarithmic.
-            self.memory.resize(wanted.max(self.memory.len().saturating_mul(2).min(wanted.saturating_mul(2))), 0);
+            self.memory.resize(wanted.max(self.memory.len().saturating_mul(2)), 0);
         }
     }
 
@@ -128,19 +162,32 @@ impl Buffer {
         }
     }
 
-    fn move_to_front(&mut self) {
+    /// Where the free memory begins.
+    fn used(&self) -> usize {
+        self.end.saturating_add(self.draft)
+    }
+
+    /// Moves what is waiting (and the draft) to the beginning of the memory.
+    pub(crate) fn move_to_front(&mut self) {
         if self.start > 0 {
-            self.memory.copy_within(self.start..self.end, 0);
+            let used = self.used();
+            self.memory.copy_within(self.start..used, 0);
             self.end = self.len();
             self.start = 0;
         }
     }
 }
 
-impl Zeroize for Buffer {
-    fn zeroize(&mut self) {
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Buffer({} of {} bytes)", self.len(), self.capacity())
+    }
+}
+
+/// What was opened in place, or held plain text before it was sealed, leaves with the buffer.
+impl Drop for Buffer {
+    fn drop(&mut self) {
         self.memory.zeroize();
-        (self.start, self.end) = (0, 0);
     }
 }
 

@@ -57,8 +57,10 @@ pub enum TransportError {
         /// The peer's list: printable US-ASCII.
         theirs: String,
     },
-    /// Strict key exchange (`kex-strict-c-v00@openssh.com`, against CVE-2023-48795): something else than the key
-    /// exchange came during the first one, or KEXINIT was not the first packet.
+    /// Strict key exchange (`kex-strict-c-v00@openssh.com`, against CVE-2023-48795): something came before KEXINIT.
+    #[error("strict KEX violation: KEXINIT was not the first packet")]
+    StrictKexinitNotFirst,
+    /// Strict key exchange: something else than the key exchange came during the first one.
     #[error("strict KEX violation: unexpected packet type {number} (seqnr {sequence})")]
     StrictKexViolation {
         /// The message's number.
@@ -131,6 +133,7 @@ impl TransportError {
             Self::BadPacketLength { .. }
             | Self::UnevenPacketLength { .. }
             | Self::BadPadding { .. }
+            | Self::StrictKexinitNotFirst
             | Self::StrictKexViolation { .. }
             | Self::UnexpectedMessage { .. }
             | Self::Malformed { .. }

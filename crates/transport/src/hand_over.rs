@@ -1,18 +1,123 @@
 //! A transport as a value that another process continues from, bit for bit.
+//!
+//! No cryptographic library exports a running cipher, so what moves is what the ciphers were made from and how far they
+//! have come. A zlib stream cannot be moved: compression begins only after the hand-over.
 
+use sandbox::LockedDown;
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// Everything that the next process needs to continue the same encrypted connection: keys, sequence numbers, counters,
-/// session id, both identifications, negotiated names, bytes read and not opened, bytes sealed and not written.
-/// Wiped from memory when dropped.
-#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+use crate::{
+    Negotiated, ServerSettings, Transport, TransportError,
+    ciphers::{DirectionKeys, Position},
+    kex::progress::Exchange,
+    packets::{Incoming, Outgoing},
+    secret::Secret,
+    transport::{HeldBack, Peer},
+};
+
+/// Everything that the next process needs to continue the same encrypted connection. Keys and plain text in it are wiped
+/// from memory when dropped. Its size is bounded by the largest packet before login, the most unsent and the most held
+/// back (see [`crate::limits`]), and is usually below 4 KiB.
+#[derive(Serialize, Deserialize)]
 pub struct HandOverState {
-    pub(crate) unread: Vec<u8>,
+    /// Our identification as the exchange hash has it: the next process does not choose it anew.
+    software_version: String,
+    peer: Peer,
+    session_id: Option<Vec<u8>>,
+    negotiated: Option<Negotiated>,
+    host_key_index: Option<u32>,
+    exchange: Exchange,
+    incoming: Direction,
+    outgoing: Direction,
+    held_back: Vec<Secret>,
+    unread: Secret,
+    unsent: Secret,
+    authenticated: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Direction {
+    keys: Option<DirectionKeys>,
+    position: Position,
+    will_compress: bool,
+    /// A stream that has begun cannot be continued elsewhere.
+    compresses: bool,
 }
 
 impl std::fmt::Debug for HandOverState {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("HandOverState(secret)")
+    }
+}
+
+impl Transport {
+    /// Ends this process's part in the connection. May be called between any two packets, also amid a key exchange; not
+    /// once compression has begun, which needs a hand-over before: such a state cannot be resumed.
+    #[must_use]
+    pub fn into_hand_over(self) -> HandOverState {
+        let Self { incoming, outgoing, .. } = self;
+        HandOverState {
+            unread: self.input.waiting().into(),
+            unsent: self.output.waiting().into(),
+            software_version: self.settings.software_version,
+            peer: self.peer,
+            session_id: self.session_id,
+            negotiated: self.negotiated,
+            host_key_index: self.host_key_index,
+            exchange: self.exchange,
+            incoming: Direction {
+                will_compress: incoming.will_compress,
+                compresses: incoming.inflater.is_some(),
+                position: incoming.position,
+                keys: incoming.keys,
+            },
+            outgoing: Direction {
+                will_compress: outgoing.will_compress,
+                compresses: outgoing.deflater.is_some(),
+                position: outgoing.position,
+                keys: outgoing.keys,
+            },
+            held_back: self.held_back.payloads,
+            authenticated: self.authenticated,
+        }
+    }
+
+    /// Continues a connection that another process began. The settings are those of this process, but for the
+    /// identification, which has been said already.
+    pub fn resume(state: HandOverState, settings: ServerSettings, _proof: &LockedDown) -> Result<Self, TransportError> {
+        if state.incoming.compresses || state.outgoing.compresses {
+            return Err(TransportError::BadHandOver { what: "compression has begun" });
+        }
+        if state.incoming.keys.is_some() && state.session_id.is_none() {
+            return Err(TransportError::BadHandOver { what: "keys without a session" });
+        }
+        let settings = ServerSettings { software_version: state.software_version, ..settings };
+        let mut transport = Self::fresh(settings);
+        let Direction { position, keys, will_compress, .. } = state.incoming;
+        transport.incoming = Incoming::at(position, keys, will_compress)?;
+        let Direction { position, keys, will_compress, .. } = state.outgoing;
+        transport.outgoing = Outgoing::at(position, keys, will_compress)?;
+        transport.peer = state.peer;
+        transport.session_id = state.session_id;
+        transport.negotiated = state.negotiated;
+        transport.host_key_index = state.host_key_index;
+        transport.exchange = state.exchange;
+        transport.authenticated = state.authenticated;
+        transport.resumed = true;
+        transport.input.append(state.unread.bytes());
+        transport.output.append(state.unsent.bytes());
+        transport.held_back = HeldBack::of(state.held_back);
+        transport.begin_compression_if_due();
+        if transport.may_send_data() {
+            transport.send_what_was_held_back();
+        }
+        Ok(transport)
+    }
+}
+
+impl HeldBack {
+    fn of(payloads: Vec<Secret>) -> Self {
+        let bytes = payloads.iter().map(|payload| Self::cost(payload.bytes())).fold(0, usize::saturating_add);
+        Self { payloads, bytes }
     }
 }

@@ -16,17 +16,39 @@
 )]
 
 mod buffer;
+mod ciphers;
 mod error;
 mod event;
 mod hand_over;
+mod kex;
+mod key_exchange;
 pub mod limits;
+mod macs;
+mod negotiate;
 mod packet_writer;
+mod packets;
+mod receiving;
+mod rekey;
+mod secret;
+mod sending;
 mod settings;
+#[cfg(test)]
+mod test_support;
 mod transport;
+mod versions;
 
 pub use error::TransportError;
 pub use event::Event;
 pub use hand_over::HandOverState;
+pub use negotiate::Negotiated;
 pub use packet_writer::PacketWriter;
 pub use settings::{Compression, HostKey, ServerSettings};
-pub use transport::{Negotiated, Transport};
+pub use transport::Transport;
+
+/// Makes the cryptographic library gather its first random bytes and look at the machine: afterwards it needs no more
+/// than getrandom(2), memory and futexes. To be called before the process locks itself down.
+pub fn prepare_cryptography() {
+    let mut byte = [0];
+    // If there are no random bytes now, the first key exchange fails and says so.
+    let _ = aws_lc_rs::rand::fill(&mut byte);
+}

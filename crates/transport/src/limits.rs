@@ -36,6 +36,9 @@ pub const MOST_HELD_BACK: usize = 256 * 1024;
 /// The longest KEXINIT of a peer that is kept for the exchange hash, in bytes.
 pub const LARGEST_KEXINIT: usize = 16 * 1024;
 
+/// Extensions in a client's EXT_INFO; each costs nothing but time.
+pub const MOST_EXTENSIONS: u32 = 1024;
+
 /// Packets of one direction under the same keys after which new keys are due: half of what the sequence number can
 /// count (RFC 4344 section 3.1 demands a rekey within 2³²).
 pub const PACKETS_BEFORE_REKEY: u64 = 1 << 31;

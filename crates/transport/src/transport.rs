@@ -2,75 +2,195 @@
 
 use std::time::Duration;
 
-use crate::{Event, HandOverState, PacketWriter, ServerSettings, TransportError};
+use sandbox::LockedDown;
+use wire::{Write, msg};
+
+use crate::{
+    Event, Negotiated, PacketWriter, ServerSettings, TransportError,
+    buffer::Buffer,
+    ciphers::Position,
+    kex::progress::Exchange,
+    limits::{BUSY_INPUT, IDLE_BUFFER, MOST_UNSENT, MOST_UNSENT_BEFORE_LOGIN},
+    packets::{Incoming, Opened, Outgoing},
+    rekey::RekeyClock,
+    secret::Secret,
+};
 
 /// The server side of one SSH connection, without any input or output of its own: the owner moves bytes between the
 /// socket and [`Transport::input_space`] / [`Transport::output`].
+///
+/// The owner's loop: write [`Transport::output`]; while [`Transport::wants_input`], read into
+/// [`Transport::input_space`]; after either, call [`Transport::next_event`] until it says `None`.
 #[derive(Debug)]
-pub struct Transport {}
+pub struct Transport {
+    pub(crate) settings: ServerSettings,
+    pub(crate) input: Buffer,
+    pub(crate) output: Buffer,
+    pub(crate) incoming: Incoming,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) exchange: Exchange,
+    pub(crate) peer: Peer,
+    pub(crate) session_id: Option<Vec<u8>>,
+    pub(crate) negotiated: Option<Negotiated>,
+    pub(crate) host_key_index: Option<u32>,
+    /// Payloads that wait for the end of a key exchange.
+    pub(crate) held_back: HeldBack,
+    pub(crate) rekey_clock: RekeyClock,
+    pub(crate) authenticated: bool,
+    /// Whether another process began this connection: only then may compression begin.
+    pub(crate) resumed: bool,
+    /// Nothing goes on after this.
+    pub(crate) ended: Option<Ended>,
+    /// The sequence number of the packet that the owner got last.
+    pub(crate) last_sequence: u32,
+    /// Whether the last read filled all the space that it was offered.
+    pub(crate) input_is_busy: bool,
+    /// Text for the event that is being delivered.
+    pub(crate) event_text: String,
+}
 
-/// What the first or the last key exchange agreed on.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Negotiated {
-    /// The key exchange method.
-    pub kex: String,
-    /// The host key's signature algorithm.
-    pub host_key: String,
-    /// Client to server.
-    pub cipher_in: String,
-    /// Server to client.
-    pub cipher_out: String,
-    /// Client to server; `<implicit>` for an AEAD cipher.
-    pub mac_in: String,
-    /// Server to client; `<implicit>` for an AEAD cipher.
-    pub mac_out: String,
-    /// Client to server.
-    pub compression_in: String,
-    /// Server to client.
-    pub compression_out: String,
+/// What is known of the peer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Peer {
+    /// V_C as it came; `None` before it has.
+    pub(crate) identification: Option<Vec<u8>>,
+    /// The same as text.
+    pub(crate) version: String,
+    /// Both sides keep to strict key exchange.
+    pub(crate) is_strict: bool,
+    /// `ext-info-c` in its first KEXINIT.
+    pub(crate) wants_ext_info: bool,
+    /// `ext-info-in-auth@openssh.com` in its EXT_INFO.
+    pub(crate) wants_ext_info_in_auth: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By a DISCONNECT of either side.
+    Disconnected,
+    Failed(TransportError),
+}
+
+/// Payloads behind their lengths.
+#[derive(Debug, Default)]
+pub(crate) struct HeldBack {
+    pub(crate) payloads: Vec<Secret>,
+    pub(crate) bytes: usize,
+}
+
+/// Bytes that one held payload costs beside its own.
+const HELD_OVERHEAD: usize = 64;
+
+/// An event before it borrows its text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happening {
+    PeerIdentified,
+    SignExchangeHash,
+    NewKeys { first: bool },
+    Packet(Opened),
+    Disconnected { reason: u32 },
+    Debug,
 }
 
 impl Transport {
     /// Begins a connection: our identification is in the output at once, KEXINIT follows the peer's identification.
     /// Only a process that is locked down may read what a peer says.
-    pub fn accept<P>(_settings: ServerSettings, _proof: &P) -> Self {
-        Self {}
-    }
-
-    /// Continues a connection that another process began.
-    pub fn resume<P>(_state: HandOverState, _settings: ServerSettings, _proof: &P) -> Result<Self, TransportError> {
-        Err(TransportError::BadHandOver { what: "all of it" })
-    }
-
-    /// Ends this process's part in the connection. May be called between any two packets, also amid a key exchange.
     #[must_use]
-    pub fn into_hand_over(self) -> HandOverState {
-        HandOverState { unread: Vec::new() }
+    pub fn accept(settings: ServerSettings, _proof: &LockedDown) -> Self {
+        let mut transport = Self::fresh(settings);
+        transport.output.append(transport.settings.software_version.as_bytes());
+        transport.output.append(b"\r\n");
+        transport
+    }
+
+    pub(crate) fn fresh(settings: ServerSettings) -> Self {
+        Self {
+            settings,
+            input: Buffer::default(),
+            output: Buffer::default(),
+            incoming: Incoming::unprotected(Position::default()),
+            outgoing: Outgoing::unprotected(Position::default()),
+            exchange: Exchange::None,
+            peer: Peer::default(),
+            session_id: None,
+            negotiated: None,
+            host_key_index: None,
+            held_back: HeldBack::default(),
+            rekey_clock: RekeyClock::default(),
+            authenticated: false,
+            resumed: false,
+            ended: None,
+            last_sequence: 0,
+            input_is_busy: false,
+            event_text: String::new(),
+        }
     }
 
     /// Memory for the next read(2); empty while nothing is wanted ([`Transport::wants_input`]).
     pub fn input_space(&mut self) -> &mut [u8] {
-        &mut []
+        if !self.wants_input() {
+            return &mut [];
+        }
+        self.input.settle_if_empty(IDLE_BUFFER);
+        let capacity = self.input.capacity();
+        if self.authenticated && self.input_is_busy && capacity < BUSY_INPUT {
+            self.input.resize(capacity.saturating_mul(4).clamp(IDLE_BUFFER, BUSY_INPUT));
+        }
+        let least = self.incoming.missing(&self.input).max(1);
+        // A read into a small rest of the buffer would cost a system call for few bytes; what is moved is less than one
+        // packet.
+        if self.input.room() < least.max(self.input.capacity() / 2) {
+            self.input.move_to_front();
+        }
+        self.input.make_room(least.max(IDLE_BUFFER.saturating_sub(self.input.len())));
+        self.input.free_mut()
     }
 
     /// The first `count` bytes of [`Transport::input_space`] have been filled.
-    pub fn input_filled(&mut self, _count: usize) {}
+    pub fn input_filled(&mut self, count: usize) {
+        self.input_is_busy = count >= self.input.room();
+        self.input.filled(count);
+    }
 
-    /// Whether more bytes can be taken now. Not while the peer lets our output pile up, or a signature is awaited.
+    /// Whether more bytes can be taken now. Not while the peer lets our output pile up, a signature is awaited, or the
+    /// connection has ended.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        true
+        self.ended.is_none() && self.opens_packets()
     }
 
-    /// The next thing to know or to do; `None` when more input (or a signature, or room in the output) is needed.
+    /// Whether the next packet may be opened.
+    pub(crate) fn opens_packets(&self) -> bool {
+        let most_unsent = if self.authenticated { MOST_UNSENT } else { MOST_UNSENT_BEFORE_LOGIN };
+        let signature_awaited = matches!(self.exchange, Exchange::AwaitingSignature(_));
+        !signature_awaited && !self.waits_for_hand_over() && self.output.len() < most_unsent
+    }
+
+    /// Compression is agreed on and due, but begins in the next process.
+    pub(crate) fn waits_for_hand_over(&self) -> bool {
+        self.authenticated && !self.resumed && (self.incoming.will_compress || self.outgoing.will_compress)
+    }
+
+    /// The next thing to know or to do; `None` when more input, a signature, or room in the output is needed.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, TransportError> {
-        Ok(None)
+        let happening = match &self.ended {
+            None => self.advance().inspect_err(|error| self.ended = Some(Ended::Failed(error.clone())))?,
+            Some(Ended::Disconnected) => None,
+            Some(Ended::Failed(error)) => return Err(error.clone()),
+        };
+        Ok(happening.map(|happening| self.event(happening)))
     }
 
-    /// The answer to [`Event::SignExchangeHash`]: the signature blob (RFC 4253 section 6.6: string algorithm, string
-    /// signature).
-    pub fn signature(&mut self, _signature_blob: &[u8]) -> Result<(), TransportError> {
-        Err(TransportError::SignatureNotWanted)
+    fn event(&self, happening: Happening) -> Event<'_> {
+        match happening {
+            Happening::PeerIdentified => Event::PeerIdentified { version: &self.peer.version },
+            Happening::SignExchangeHash => self.signature_wanted(),
+            Happening::NewKeys { first } => Event::NewKeys { first },
+            Happening::Packet(opened) => Event::Packet(self.incoming.payload(&self.input, &opened)),
+            Happening::Disconnected { reason } => Event::Disconnected { reason, text: &self.event_text },
+            Happening::Debug => Event::Debug { text: &self.event_text },
+        }
     }
 
     /// Begins a packet in the output buffer.
@@ -80,7 +200,6 @@ impl Transport {
 
     /// Sends a packet whose payload exists already.
     pub fn send(&mut self, payload: &[u8]) {
-        use wire::Write;
         let mut packet = self.start_packet();
         packet.put_bytes(payload);
         packet.finish();
@@ -90,71 +209,128 @@ impl Transport {
     /// source; what is sent nevertheless is held back, within [`crate::limits::MOST_HELD_BACK`].
     #[must_use]
     pub fn may_send_data(&self) -> bool {
-        true
+        self.outgoing.keys.is_some()
+            && !self.exchange.holds_output_back()
+            && !self.waits_for_hand_over()
+            && self.ended.is_none()
     }
 
     /// Sealed bytes for the socket.
     #[must_use]
     pub fn output(&self) -> &[u8] {
-        &[]
+        self.output.waiting()
     }
 
     /// The first `count` bytes of [`Transport::output`] have been written.
-    pub fn output_written(&mut self, _count: usize) {}
-
-    /// Bytes in [`Transport::output`].
-    #[must_use]
-    pub fn output_pending(&self) -> usize {
-        self.output().len()
+    pub fn output_written(&mut self, count: usize) {
+        self.output.consume(count);
+        self.output.settle_if_empty(IDLE_BUFFER);
     }
 
-    /// Sends SSH_MSG_DISCONNECT at once, also amid a key exchange; nothing is sent or opened afterwards.
-    pub fn disconnect(&mut self, _reason: u32, _text: &str) {}
+    /// Bytes in [`Transport::output`]. Owners with data to send stop adding to it at some 256 KiB; at
+    /// [`crate::limits::MOST_UNSENT`] no packet is opened any more.
+    #[must_use]
+    pub fn output_pending(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Sends SSH_MSG_DISCONNECT at once, also amid a key exchange and after an error; nothing is sent or opened
+    /// afterwards. The text is cut at 255 bytes.
+    pub fn disconnect(&mut self, reason: u32, text: &str) {
+        let farewell_said = self.ended == Some(Ended::Disconnected);
+        // Without the peer's identification it cannot be known to read packets.
+        if !farewell_said && self.peer.identification.is_some() {
+            let mut payload = Vec::with_capacity(300);
+            payload.put_u8(msg::SSH_MSG_DISCONNECT);
+            payload.put_u32(reason);
+            payload.put_string(text.get(..text.floor_char_boundary(255)).unwrap_or_default());
+            payload.put_string("");
+            self.write_draft(&payload);
+            // A direction that cannot seal any more has nothing to say either.
+            let _ = self.outgoing.seal(&mut self.output);
+        }
+        self.ended = Some(Ended::Disconnected);
+    }
 
     /// Answers the packet of the last [`Event::Packet`] with SSH_MSG_UNIMPLEMENTED (RFC 4253 section 11.4).
-    pub fn unimplemented(&mut self) {}
-
-    /// Sends KEXINIT, unless a key exchange is under way already.
-    pub fn start_rekey(&mut self) {}
+    pub fn unimplemented(&mut self) {
+        let sequence = self.last_sequence;
+        let mut packet = self.start_packet();
+        packet.put_u8(msg::SSH_MSG_UNIMPLEMENTED);
+        packet.put_u32(sequence);
+        packet.finish();
+    }
 
     /// Whether new keys are due by bytes, packets or time: never before login. `now` is any clock that does not go
-    /// back; a connection's first call starts its time.
-    pub fn rekey_due(&mut self, _now: Duration) -> bool {
-        false
+    /// back; a connection's first call, and that after new keys, starts its time.
+    pub fn rekey_due(&mut self, now: Duration) -> bool {
+        self.authenticated
+            && matches!(self.exchange, Exchange::None)
+            && self.rekey_clock.is_due(&self.settings, &self.incoming, &self.outgoing, now)
     }
 
     /// The exchange hash of the first key exchange, once there is one.
     #[must_use]
     pub fn session_id(&self) -> Option<&[u8]> {
-        None
+        self.session_id.as_deref()
     }
 
     /// The peer's identification, once it has arrived.
     #[must_use]
     pub fn peer_version(&self) -> Option<&str> {
-        None
+        self.peer.identification.is_some().then_some(&self.peer.version)
     }
 
-    /// What the latest finished negotiation agreed on.
+    /// What the latest finished key exchange agreed on.
     #[must_use]
     pub fn negotiated(&self) -> Option<&Negotiated> {
-        None
+        self.negotiated.as_ref()
     }
 
     /// Which host key signed the latest key exchange ([`crate::HostKey::index`]).
     #[must_use]
     pub fn host_key_index(&self) -> Option<u32> {
-        None
+        self.host_key_index
     }
 
     /// Somebody has logged in and SSH_MSG_USERAUTH_SUCCESS has been sent. From here on rekeys can become due. If
     /// `zlib@openssh.com` was negotiated, this transport opens and seals nothing more before it has been handed over.
-    pub fn authenticated(&mut self) {}
+    pub fn authenticated(&mut self) {
+        self.authenticated = true;
+        self.begin_compression_if_due();
+    }
 
-    /// Sends EXT_INFO with another `server-sig-algs`, if the client announced `ext-info-in-auth@openssh.com`: once the
-    /// user is known, a Match block may have changed what is accepted.
-    pub fn update_server_sig_algs(&mut self, _algorithms: &str) {}
+    /// Takes bytes up to `largest` per packet from here on: [`crate::limits::LARGEST_PACKET`] after login.
+    pub fn set_largest_packet(&mut self, largest: usize) {
+        self.settings.largest_packet = largest;
+    }
 
     /// Gives memory back that only a busy connection needs: to be called when nothing has happened for a second or so.
-    pub fn quiet(&mut self) {}
+    pub fn quiet(&mut self) {
+        self.input_is_busy = false;
+        self.input.give_back(IDLE_BUFFER);
+        self.output.give_back(0);
+    }
+
+    /// Compression begins in both directions at once, in the process that lives after login.
+    pub(crate) fn begin_compression_if_due(&mut self) {
+        if self.authenticated && self.resumed {
+            self.incoming.begin_compression_if_agreed();
+            self.outgoing.begin_compression_if_agreed();
+        }
+    }
+
+    /// Ends the connection with an error that the next [`Transport::next_event`] returns.
+    pub(crate) fn fail(&mut self, error: TransportError) {
+        if self.ended.is_none() {
+            self.ended = Some(Ended::Failed(error));
+        }
+    }
+}
+
+impl HeldBack {
+    /// Bytes of memory that a payload costs here.
+    pub(crate) fn cost(payload: &[u8]) -> usize {
+        payload.len().saturating_add(HELD_OVERHEAD)
+    }
 }

@@ -1,0 +1,168 @@
+//! Packets from the peer, opened where they were read to.
+
+use super::Inflater;
+use crate::{
+    TransportError,
+    buffer::Buffer,
+    ciphers::{DirectionKeys, LENGTH_FIELD, PacketCipher, Position},
+    limits::{PACKETS_UNDER_ONE_KEY, SMALLEST_PACKET, SMALLEST_PADDING},
+};
+
+/// The receiving direction.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) cipher: PacketCipher,
+    /// The present keys, for a hand-over; `None` before the first key exchange.
+    pub(crate) keys: Option<DirectionKeys>,
+    pub(crate) position: Position,
+    /// Compression was agreed on.
+    pub(crate) will_compress: bool,
+    /// Once compression has begun.
+    pub(crate) inflater: Option<Inflater>,
+    /// Bytes of the next packet from length field to tag, once that is known.
+    next_packet: Option<usize>,
+}
+
+/// A packet that has been opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    /// The message's number: the payload's first byte.
+    pub(crate) number: u8,
+    pub(crate) sequence: u32,
+    pub(crate) payload: PayloadPlace,
+}
+
+/// Where a payload lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PayloadPlace {
+    Input { from: usize, length: usize },
+    Inflated,
+}
+
+impl Incoming {
+    /// As it is before the first key exchange.
+    pub(crate) fn unprotected(position: Position) -> Self {
+        let cipher = PacketCipher::None;
+        Self { cipher, keys: None, position, will_compress: false, inflater: None, next_packet: None }
+    }
+
+    /// With or without keys, at any position.
+    pub(crate) fn at(
+        position: Position,
+        keys: Option<DirectionKeys>,
+        will_compress: bool,
+    ) -> Result<Self, TransportError> {
+        let cipher = keys.as_ref().map_or(Ok(PacketCipher::None), PacketCipher::new)?;
+        Ok(Self { cipher, keys, will_compress, ..Self::unprotected(position) })
+    }
+
+    /// Takes new keys into use. Compression starts anew with them.
+    pub(crate) fn switch_to(
+        &mut self,
+        keys: DirectionKeys,
+        reset_sequence: bool,
+        will_compress: bool,
+    ) -> Result<(), TransportError> {
+        let sequence = if reset_sequence { 0 } else { self.position.sequence };
+        let position = Position { sequence, ..Position::default() };
+        *self = Self::at(position, Some(keys), will_compress)?;
+        Ok(())
+    }
+
+    /// Somebody has logged in.
+    pub(crate) fn begin_compression_if_agreed(&mut self) {
+        if self.will_compress && self.inflater.is_none() {
+            self.inflater = Some(Inflater::new());
+        }
+    }
+
+    /// How many bytes are missing from the next packet, as far as that is known; 0 if it can be opened.
+    pub(crate) fn missing(&self, input: &Buffer) -> usize {
+        self.next_packet.unwrap_or_else(|| self.cipher.bytes_to_tell_length()).saturating_sub(input.len())
+    }
+
+    /// The payload of the packet opened last.
+    pub(crate) fn payload<'a>(&'a self, input: &'a Buffer, opened: &Opened) -> &'a [u8] {
+        match (opened.payload, &self.inflater) {
+            (PayloadPlace::Input { from, length }, _) => input.taken(from, length),
+            (PayloadPlace::Inflated, Some(inflater)) => inflater.payload(),
+            (PayloadPlace::Inflated, None) => &[],
+        }
+    }
+
+    /// Opens the next packet if all of it is there. `largest` bounds packet_length, and what a packet inflates to.
+    pub(crate) fn open(&mut self, input: &mut Buffer, largest: usize) -> Result<Option<Opened>, TransportError> {
+        let Some(total) = self.total_length(input, largest)? else {
+            return Ok(None);
+        };
+        if input.len() < total {
+            return Ok(None);
+        }
+        if self.position.packets >= PACKETS_UNDER_ONE_KEY {
+            return Err(TransportError::SequenceNumberWrapped);
+        }
+        self.next_packet = None;
+        let (from, packet) = input.take(total);
+        self.cipher.open(&self.position, packet)?;
+        let inside = total.saturating_sub(self.cipher.tag_length());
+        let payload_length = payload_length(packet, inside)?;
+        let first_byte = LENGTH_FIELD.saturating_add(1);
+        let number = packet.get(first_byte).copied().unwrap_or(0);
+        let place = PayloadPlace::Input { from: from.saturating_add(first_byte), length: payload_length };
+        let opened = Opened { number, sequence: self.position.sequence, payload: place };
+        self.advance(inside);
+        self.inflate(input, opened, largest).map(Some)
+    }
+
+    /// Bytes from length field to tag; remembered, so that a packet that comes in pieces costs this once.
+    fn total_length(&mut self, input: &Buffer, largest: usize) -> Result<Option<usize>, TransportError> {
+        if self.next_packet.is_some() {
+            return Ok(self.next_packet);
+        }
+        let Some(first) = input.waiting().get(..self.cipher.bytes_to_tell_length()) else {
+            return Ok(None);
+        };
+        let length = self.cipher.packet_length(&self.position, first).unwrap_or(0);
+        let inside = self.check_length(length, largest)?;
+        self.next_packet = Some(inside.saturating_add(self.cipher.tag_length()));
+        Ok(self.next_packet)
+    }
+
+    /// The bytes from the length field to the padding's end, if packet_length is possible.
+    fn check_length(&self, length: u32, largest: usize) -> Result<usize, TransportError> {
+        let packet = usize::try_from(length).unwrap_or(usize::MAX);
+        if !(SMALLEST_PACKET..=largest).contains(&packet) {
+            return Err(TransportError::BadPacketLength { length });
+        }
+        let inside = packet.saturating_add(LENGTH_FIELD);
+        let padded = if self.cipher.pads_length_field() { inside } else { packet };
+        let block = self.cipher.block_size();
+        if !padded.is_multiple_of(block) {
+            return Err(TransportError::UnevenPacketLength { length: padded, block });
+        }
+        Ok(inside)
+    }
+
+    fn advance(&mut self, inside: usize) {
+        let enciphered = if self.cipher.pads_length_field() { inside } else { inside.saturating_sub(LENGTH_FIELD) };
+        self.position.advance(enciphered);
+    }
+
+    fn inflate(&mut self, input: &Buffer, opened: Opened, largest: usize) -> Result<Opened, TransportError> {
+        let (Some(inflater), PayloadPlace::Input { from, length }) = (&mut self.inflater, opened.payload) else {
+            return Ok(opened);
+        };
+        let number = inflater.inflate(input.taken(from, length), largest)?;
+        Ok(Opened { number, payload: PayloadPlace::Inflated, ..opened })
+    }
+}
+
+/// Bytes of payload in an opened packet, of which `inside` bytes are not tag.
+fn payload_length(packet: &[u8], inside: usize) -> Result<usize, TransportError> {
+    let padding = packet.get(LENGTH_FIELD).copied().unwrap_or(0);
+    inside
+        .checked_sub(LENGTH_FIELD.saturating_add(1))
+        .and_then(|rest| rest.checked_sub(usize::from(padding)))
+        .filter(|payload| *payload > 0 && usize::from(padding) >= SMALLEST_PADDING)
+        .ok_or(TransportError::BadPadding { padding })
+}

@@ -1,0 +1,139 @@
+//! Packets to the peer, sealed where they were written.
+
+use aws_lc_rs::rand;
+
+use super::Deflater;
+use crate::{
+    TransportError,
+    buffer::Buffer,
+    ciphers::{DirectionKeys, LENGTH_FIELD, PacketCipher, Position},
+    limits::{PACKETS_UNDER_ONE_KEY, SMALLEST_PADDING},
+};
+
+/// Bytes in front of a payload: packet_length and padding_length.
+pub(crate) const PACKET_HEADER: usize = LENGTH_FIELD + 1;
+
+/// The sending direction.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) cipher: PacketCipher,
+    /// The present keys, for a hand-over; `None` before the first key exchange.
+    pub(crate) keys: Option<DirectionKeys>,
+    pub(crate) position: Position,
+    /// Compression was agreed on.
+    pub(crate) will_compress: bool,
+    /// Once compression has begun.
+    pub(crate) deflater: Option<Deflater>,
+    padding: RandomPool,
+}
+
+impl Outgoing {
+    /// As it is before the first key exchange.
+    pub(crate) fn unprotected(position: Position) -> Self {
+        let cipher = PacketCipher::None;
+        Self { cipher, keys: None, position, will_compress: false, deflater: None, padding: RandomPool::default() }
+    }
+
+    /// With or without keys, at any position.
+    pub(crate) fn at(
+        position: Position,
+        keys: Option<DirectionKeys>,
+        will_compress: bool,
+    ) -> Result<Self, TransportError> {
+        let cipher = keys.as_ref().map_or(Ok(PacketCipher::None), PacketCipher::new)?;
+        Ok(Self { cipher, keys, will_compress, ..Self::unprotected(position) })
+    }
+
+    /// Takes new keys into use. Compression starts anew with them.
+    pub(crate) fn switch_to(
+        &mut self,
+        keys: DirectionKeys,
+        reset_sequence: bool,
+        will_compress: bool,
+    ) -> Result<(), TransportError> {
+        let sequence = if reset_sequence { 0 } else { self.position.sequence };
+        let position = Position { sequence, ..Position::default() };
+        *self = Self::at(position, Some(keys), will_compress)?;
+        Ok(())
+    }
+
+    /// Somebody has logged in.
+    pub(crate) fn begin_compression_if_agreed(&mut self) {
+        if self.will_compress && self.deflater.is_none() {
+            self.deflater = Some(Deflater::new());
+        }
+    }
+
+    /// Seals the output's draft: [`PACKET_HEADER`] bytes to be filled in, then the payload.
+    pub(crate) fn seal(&mut self, output: &mut Buffer) -> Result<(), TransportError> {
+        if self.position.packets >= PACKETS_UNDER_ONE_KEY {
+            return Err(TransportError::SequenceNumberWrapped);
+        }
+        if let Some(deflater) = &mut self.deflater {
+            deflater.deflate_draft(output)?;
+        }
+        let enciphered = self.pad(output)?;
+        self.cipher.seal(&self.position, output.draft_mut())?;
+        output.finish_draft();
+        self.position.advance(enciphered);
+        Ok(())
+    }
+
+    /// Adds padding and room for the tag, fills in the lengths; says how many bytes will be enciphered.
+    fn pad(&mut self, output: &mut Buffer) -> Result<usize, TransportError> {
+        let unpadded = output.draft().len();
+        let block = self.cipher.block_size();
+        let ahead_of_padding = if self.cipher.pads_length_field() { 0 } else { LENGTH_FIELD };
+        let enciphered = unpadded
+            .saturating_sub(ahead_of_padding)
+            .saturating_add(SMALLEST_PADDING)
+            .checked_next_multiple_of(block)
+            .unwrap_or(usize::MAX);
+        let inside = enciphered.saturating_add(ahead_of_padding);
+        let padding = inside.saturating_sub(unpadded);
+        let tag = self.cipher.tag_length();
+
+        output.make_room(padding.saturating_add(tag));
+        self.padding.fill(output.free_mut().get_mut(..padding).unwrap_or_default())?;
+        output.draft_filled(padding.saturating_add(tag));
+
+        let length = u32::try_from(inside.saturating_sub(LENGTH_FIELD)).unwrap_or(u32::MAX).to_be_bytes();
+        let fields = length.into_iter().chain([u8::try_from(padding).unwrap_or(u8::MAX)]);
+        output.draft_mut().iter_mut().zip(fields).for_each(|(place, byte)| *place = byte);
+        Ok(enciphered)
+    }
+}
+
+/// Random bytes in advance: one call of the generator serves many packets.
+struct RandomPool {
+    bytes: [u8; 512],
+    used: usize,
+}
+
+impl Default for RandomPool {
+    fn default() -> Self {
+        Self { bytes: [0; 512], used: 512 }
+    }
+}
+
+impl std::fmt::Debug for RandomPool {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("RandomPool")
+    }
+}
+
+impl RandomPool {
+    /// `place` is a packet's padding: at most 19 bytes.
+    fn fill(&mut self, place: &mut [u8]) -> Result<(), TransportError> {
+        if self.bytes.len().saturating_sub(self.used) < place.len() {
+            rand::fill(&mut self.bytes).map_err(|_| TransportError::CryptoFailed { what: "making padding" })?;
+            self.used = 0;
+        }
+        let end = self.used.saturating_add(place.len());
+        if let Some(bytes) = self.bytes.get(self.used..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.used = end;
+        Ok(())
+    }
+}
