@@ -67,6 +67,13 @@ impl Log {
         Ok(Self { threshold: settings.threshold, sink })
     }
 
+    /// Another ident than `sshd` in syslog: `sftp-server` is known by its own name.
+    pub fn known_as(&mut self, ident: &'static str) {
+        if let Sink::Syslog(syslog) = &mut self.sink {
+            syslog.known_as(ident);
+        }
+    }
+
     /// Follows a new `LogLevel` (a Match block can set it).
     pub fn set_threshold(&mut self, threshold: Level) {
         self.threshold = threshold;

@@ -15,7 +15,7 @@ use crate::patience::Patience;
 /// (containers), and the BSDs'.
 const SOCKETS: [&str; 3] = ["/dev/log", "/run/systemd/journal/dev-log", "/var/run/log"];
 
-/// What the lines of every process are known by, whatever its executable is called.
+/// What the lines of every process of a connection are known by, whatever its executable is called.
 const IDENT: &str = "sshd";
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -23,6 +23,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 /// A way to syslogd that outlives its restarts.
 #[derive(Debug)]
 pub(crate) struct Syslog {
+    ident: &'static str,
     candidates: Vec<PathBuf>,
     socket: Option<UnixDatagram>,
     facility: u8,
@@ -36,7 +37,11 @@ impl Syslog {
     }
 
     fn at(candidates: Vec<PathBuf>, facility: u8) -> Self {
-        Self { candidates, socket: None, facility, patience: Patience::default() }
+        Self { ident: IDENT, candidates, socket: None, facility, patience: Patience::default() }
+    }
+
+    pub(crate) fn known_as(&mut self, ident: &'static str) {
+        self.ident = ident;
     }
 
     /// Connects if it is not connected, so that the line of a process that has lost sight of the path still gets out.
@@ -58,7 +63,7 @@ impl Syslog {
     }
 
     fn send(&mut self, level: Level, text: &str) -> bool {
-        let datagram = line(self.facility, level, SystemTime::now(), text);
+        let datagram = line(self.ident, self.facility, level, SystemTime::now(), text);
         // A restarted syslogd has a new socket behind the same path: the second attempt finds it.
         for _ in 0..2 {
             self.connect();
@@ -89,13 +94,13 @@ fn send_patiently(socket: &UnixDatagram, datagram: &[u8], patience: &mut Patienc
     }
 }
 
-/// `<PRI>Mon DD HH:MM:SS sshd[PID]: error: text`
-fn line(facility: u8, level: Level, moment: SystemTime, text: &str) -> String {
+/// `<PRI>Mon DD HH:MM:SS sshd[PID]: error: text`, with the process's ident
+fn line(ident: &str, facility: u8, level: Level, moment: SystemTime, text: &str) -> String {
     let priority = u16::from(facility) * 8 + u16::from(level.severity());
     let at = local_time(moment);
     let month = MONTHS.get(usize::from(at.month)).unwrap_or(&MONTHS[0]);
     format!(
-        "<{priority}>{month} {:2} {:02}:{:02}:{:02} {IDENT}[{}]: {}{text}",
+        "<{priority}>{month} {:2} {:02}:{:02}:{:02} {ident}[{}]: {}{text}",
         at.day,
         at.hour,
         at.minute,
@@ -127,15 +132,15 @@ mod tests {
     #[test]
     fn a_line_looks_as_the_c_library_writes_it() {
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_025);
-        let shown = line(4, Level::Error, moment, "Bind failed");
+        let shown = line(IDENT, 4, Level::Error, moment, "Bind failed");
         let (head, tail) = shown.split_once(" sshd[").unwrap();
         assert_eq!(&head[..8], "<35>Nov ");
         assert_eq!(&head[head.len() - 3..], ":45");
         assert_eq!(head.len(), "<35>Nov 14 22:13:45".len());
         assert_eq!(tail, format!("{}]: error: Bind failed", std::process::id()));
-        assert!(line(10, Level::Verbose, moment, "x").starts_with("<86>"));
-        assert!(line(4, Level::Fatal, moment, "x").starts_with("<34>"));
-        assert!(line(4, Level::Debug2, moment, "x").ends_with(": debug2: x"));
+        assert!(line(IDENT, 10, Level::Verbose, moment, "x").starts_with("<86>"));
+        assert!(line(IDENT, 4, Level::Fatal, moment, "x").starts_with("<34>"));
+        assert!(line(IDENT, 4, Level::Debug2, moment, "x").ends_with(": debug2: x"));
     }
 
     #[test]
