@@ -1,2 +1,8 @@
-//! (written next)
-fn main() {}
+//! `sftp-server`: SFTP on standard input and output. See sftp-server(8) of OpenSSH for its options.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sftp_server::run()
+}
