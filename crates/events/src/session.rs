@@ -9,8 +9,11 @@ use crate::{ConnectionFacts, Level, Loggable};
 pub enum Event {
     /// The peer closed the connection.
     ConnectionClosed,
-    /// The peer reset the connection.
-    ConnectionReset,
+    /// The network connection broke.
+    ReadError {
+        /// The system's words.
+        why: String,
+    },
     /// The peer sent SSH_MSG_DISCONNECT.
     ReceivedDisconnect {
         /// RFC 4253 section 11.1
@@ -23,12 +26,19 @@ pub enum Event {
         /// Our words.
         why: String,
     },
-    /// The connection is over.
+    /// The connection is over because the peer said SSH_MSG_DISCONNECT.
     Disconnected,
+    /// ClientAliveCountMax questions were not answered.
+    Unresponsive,
     /// The connection broke a rule of the transport.
     ProtocolError {
         /// The rule.
         what: String,
+    },
+    /// The process cannot do its work.
+    CannotServe {
+        /// Why.
+        why: String,
     },
     /// Bytes on the wire in both directions, at the end.
     Transferred {
@@ -37,6 +47,8 @@ pub enum Event {
         /// Bytes from the peer.
         received: u64,
     },
+    /// The last line about a connection that the peer closed.
+    Closing,
     /// A line of `internal-sftp`.
     Sftp {
         /// Its level.
@@ -54,8 +66,8 @@ pub enum Event {
 impl Loggable for Event {
     fn level(&self) -> Level {
         match self {
-            Self::ProtocolError { .. } => Level::Fatal,
-            Self::Transferred { .. } => Level::Verbose,
+            Self::ProtocolError { .. } | Self::CannotServe { .. } => Level::Fatal,
+            Self::ReadError { .. } | Self::Transferred { .. } | Self::Closing => Level::Verbose,
             Self::Sftp { level, .. } => *level,
             Self::Debug { .. } => Level::Debug1,
             _ => Level::Info,
@@ -65,14 +77,52 @@ impl Loggable for Event {
     fn text(&self, facts: &ConnectionFacts) -> String {
         let peer = &facts.peer;
         match self {
-            Self::ConnectionClosed => format!("Connection closed by {}", facts.peer_with_user()),
-            Self::ConnectionReset => format!("Connection reset by {}", facts.peer_with_user()),
+            // Without the user, unlike the line before login: so say theirs.
+            Self::ConnectionClosed => format!("Connection closed by {peer}"),
+            Self::ReadError { why } => format!("Read error from remote host {peer}: {why}"),
             Self::ReceivedDisconnect { reason, text } => format!("Received disconnect from {peer}:{reason}: {text}"),
             Self::Disconnecting { why } => format!("Disconnecting {}: {why}", facts.peer_with_user()),
             Self::Disconnected => format!("Disconnected from {}", facts.peer_with_user()),
-            Self::ProtocolError { what } => format!("ssh_dispatch_run_fatal: Connection from {peer}: {what}"),
+            Self::Unresponsive => format!("Timeout, client not responding from {}", facts.peer_with_user()),
+            Self::ProtocolError { what } => {
+                format!("ssh_dispatch_run_fatal: Connection from {}: {what}", facts.peer_with_user())
+            }
             Self::Transferred { sent, received } => format!("Transferred: sent {sent}, received {received} bytes"),
-            Self::Sftp { text, .. } | Self::Debug { text } => text.clone(),
+            Self::Closing => format!("Closing connection to {peer}"),
+            Self::Sftp { text, .. } | Self::Debug { text } | Self::CannotServe { why: text } => text.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Endpoint, Who};
+
+    fn line(event: &Event) -> String {
+        let peer = Endpoint { address: "192.0.2.7".to_owned(), port: 50022 };
+        let facts = ConnectionFacts { peer, local: Endpoint::unknown(), who: Who::LoggedIn("alice".to_owned()) };
+        event.text(&facts)
+    }
+
+    #[test]
+    fn lines_are_those_that_tools_match() {
+        let reason = Event::ReceivedDisconnect { reason: 11, text: "disconnected by user".to_owned() };
+        assert_eq!(line(&reason), "Received disconnect from 192.0.2.7 port 50022:11: disconnected by user");
+        assert_eq!(line(&Event::Disconnected), "Disconnected from user alice 192.0.2.7 port 50022");
+        assert_eq!(line(&Event::ConnectionClosed), "Connection closed by 192.0.2.7 port 50022");
+        assert_eq!(line(&Event::Closing), "Closing connection to 192.0.2.7 port 50022");
+        assert_eq!(line(&Event::Transferred { sent: 5, received: 7 }), "Transferred: sent 5, received 7 bytes");
+        assert_eq!(
+            line(&Event::Disconnecting { why: "channel 0: peer ignored channel window".to_owned() }),
+            "Disconnecting user alice 192.0.2.7 port 50022: channel 0: peer ignored channel window"
+        );
+    }
+
+    #[test]
+    fn only_a_broken_protocol_is_fatal() {
+        assert_eq!(Event::ProtocolError { what: String::new() }.level(), Level::Fatal);
+        assert_eq!(Event::Disconnected.level(), Level::Info);
+        assert_eq!(Event::Closing.level(), Level::Verbose);
     }
 }

@@ -1,9 +1,57 @@
 //! `sshd-session`: serves the connection of a user who has logged in.
+//!
+//! The network-facing process after login starts no program and changes no identity: what this login was granted is
+//! all that it can reach. Commands are started by the monitor, which hands over their descriptors.
+
+mod clock;
+mod connection;
+mod descriptor;
+mod ending;
+mod event_loop;
+mod monitor_link;
+mod network;
+mod start;
+#[cfg(test)]
+mod test_runtime;
 
 use std::process::ExitCode;
+
+use events::session::Event;
+use ipc::Asking;
+use ipc::phases::{LoggedIn, LoggedInRequest};
+
+use self::ending::Ending;
 
 /// Runs the process.
 #[must_use]
 pub fn run() -> ExitCode {
-    ExitCode::FAILURE
+    sys::title::init();
+    let (told, link) = match start::receive() {
+        Ok(started) => started,
+        Err(error) => {
+            // Nobody can be told but whoever looks at standard error.
+            eprintln!("sshd-session: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ready = match told.become_ready() {
+        Ok(ready) => ready,
+        Err(error) => {
+            let event = Event::CannotServe { why: error.to_string() };
+            // If this cannot be said, the monitor has gone and the process ends anyway.
+            let _ = Asking::<LoggedIn>::over(link).send(&LoggedInRequest::Record(event));
+            return ExitCode::FAILURE;
+        }
+    };
+    let (runtime, mut event_loop) = match ready.into_event_loop(link) {
+        Ok(parts) => parts,
+        Err(error) => {
+            eprintln!("sshd-session: cannot wait for events: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(tokio::task::coop::unconstrained(event_loop.serve())) {
+        Ending::HungUp | Ending::Disconnected { .. } => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
 }

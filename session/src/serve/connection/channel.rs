@@ -1,0 +1,417 @@
+//! One channel: windows, ends of file and closing (RFC 4254 section 5), whatever is behind it.
+
+use std::task::Context;
+
+use wire::{Write, msg};
+
+use super::command_ends::{CommandEnds, Stream};
+use super::outbox::Outbox;
+use super::packets::Packets;
+use super::session::Session;
+use super::sftp_end::SftpEnd;
+use super::window::{LARGEST_DATA, OurWindow, PeerWindow, SESSION_WINDOW, WindowViolation};
+use crate::serve::monitor_link::MonitorLink;
+
+/// Packets that one channel may send before the others get their turn.
+const PACKETS_PER_TURN: usize = 4;
+
+/// What the peer said in SSH_MSG_CHANNEL_OPEN about its side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PeerSide {
+    /// Its number for the channel.
+    pub(crate) number: u32,
+    /// The window that it gives us, in bytes.
+    pub(crate) window: u32,
+    /// The most data in one packet that it takes, in bytes.
+    pub(crate) largest_packet: u32,
+}
+
+/// What one side has said about its end of the channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// SSH_MSG_CHANNEL_EOF
+    pub(crate) eof: bool,
+    /// SSH_MSG_CHANNEL_CLOSE
+    pub(crate) close: bool,
+    /// `eow@openssh.com`: nobody reads what the other side sends.
+    pub(crate) end_of_write: bool,
+}
+
+/// What is behind our side.
+#[derive(Debug)]
+pub(crate) enum Ends {
+    /// Nothing yet, or nothing any more.
+    Nothing,
+    /// A command.
+    Command(CommandEnds),
+    /// `internal-sftp`
+    Sftp(Box<SftpEnd>),
+}
+
+/// A channel and the session it carries. (Other kinds will stand beside the session.)
+#[derive(Debug)]
+pub(crate) struct Channel {
+    peer: u32,
+    largest_packet: u32,
+    to_peer: PeerWindow,
+    from_peer: OurWindow,
+    pub(crate) we_said: Said,
+    pub(crate) peer_said: Said,
+    ends: Ends,
+    pub(crate) session: Session,
+}
+
+/// What an attempt to send a channel's output came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// Something moved.
+    Moved,
+    /// There is nothing to send now, or the peer does not take more.
+    Still,
+    /// There may be something, but the connection is busy with other things.
+    Held,
+}
+
+impl Channel {
+    /// A channel that the peer has opened. It takes no data before something is there to take it.
+    pub(crate) fn opened(peer: PeerSide, session: Session) -> Self {
+        Self {
+            peer: peer.number,
+            largest_packet: peer.largest_packet.min(LARGEST_DATA),
+            to_peer: PeerWindow::new(peer.window),
+            from_peer: OurWindow::closed(),
+            we_said: Said::default(),
+            peer_said: Said::default(),
+            ends: Ends::Nothing,
+            session,
+        }
+    }
+
+    /// Something stands behind the channel now: the peer may send.
+    pub(crate) fn connect(&mut self, ends: Ends, outbox: &mut Outbox) {
+        self.ends = ends;
+        self.from_peer.open(SESSION_WINDOW);
+        self.adjust(SESSION_WINDOW, outbox);
+        if self.peer_said.eof {
+            self.peer_sends_no_more();
+        }
+        if self.peer_said.end_of_write {
+            self.peer_takes_no_more();
+        }
+    }
+
+    /// SSH_MSG_CHANNEL_DATA
+    pub(crate) fn data(
+        &mut self,
+        bytes: &[u8],
+        cx: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<(), WindowViolation> {
+        self.arrived(bytes)?;
+        let passed_on = match &mut self.ends {
+            Ends::Command(command) => command.take(cx, bytes),
+            Ends::Sftp(sftp) => sftp.take(bytes),
+            Ends::Nothing => bytes.len(),
+        };
+        self.from_peer.passed_on(passed_on);
+        self.after_input(outbox);
+        Ok(())
+    }
+
+    /// SSH_MSG_CHANNEL_EXTENDED_DATA: nothing that this server offers takes any, but it costs window all the same.
+    pub(crate) fn extended_data(&mut self, bytes: &[u8], outbox: &mut Outbox) -> Result<(), WindowViolation> {
+        self.arrived(bytes)?;
+        self.from_peer.passed_on(bytes.len());
+        self.after_input(outbox);
+        Ok(())
+    }
+
+    fn arrived(&mut self, bytes: &[u8]) -> Result<(), WindowViolation> {
+        self.from_peer.arrived(u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+    }
+
+    /// SSH_MSG_CHANNEL_WINDOW_ADJUST
+    pub(crate) fn window_adjust(&mut self, by: u32) -> Result<(), WindowViolation> {
+        self.to_peer.grow(by)
+    }
+
+    /// SSH_MSG_CHANNEL_EOF
+    pub(crate) fn peer_sends_no_more(&mut self) {
+        self.peer_said.eof = true;
+        match &mut self.ends {
+            Ends::Command(command) => command.input_is_complete(),
+            Ends::Sftp(sftp) => sftp.input_is_complete(),
+            Ends::Nothing => {}
+        }
+    }
+
+    /// `eow@openssh.com`
+    pub(crate) fn peer_takes_no_more(&mut self) {
+        self.peer_said.end_of_write = true;
+        match &mut self.ends {
+            Ends::Command(command) => command.close_outputs(),
+            Ends::Sftp(sftp) => sftp.drop_answers(),
+            Ends::Nothing => {}
+        }
+    }
+
+    /// SSH_MSG_CHANNEL_CLOSE: what has come for the command is still passed on.
+    pub(crate) fn peer_closes(&mut self) {
+        self.peer_said.close = true;
+        self.peer_sends_no_more();
+        self.peer_takes_no_more();
+    }
+
+    /// The command has ended: nobody reads its input any more. What it has written is still sent.
+    pub(crate) fn command_ended(&mut self, outbox: &mut Outbox) {
+        if let Ends::Command(command) = &mut self.ends {
+            self.from_peer.passed_on(command.close_input());
+        }
+        self.after_input(outbox);
+    }
+
+    /// Moves what can be moved; true if something was.
+    pub(crate) fn pump(
+        &mut self,
+        cx: &mut Context<'_>,
+        packets: &mut impl Packets,
+        outbox: &mut Outbox,
+        link: &mut MonitorLink,
+    ) -> bool {
+        let (passed_on, more_input) = self.serve_input(cx, link);
+        self.from_peer.passed_on(passed_on);
+        let flow = self.send_output(cx, packets);
+        if let Ends::Sftp(sftp) = &self.ends
+            && let Some(status) = sftp.exit_status()
+        {
+            self.session.ended_by_itself(status);
+        }
+        self.after_input(outbox);
+        self.after_output(flow, outbox);
+        passed_on > 0 || more_input || flow == Flow::Moved
+    }
+
+    fn serve_input(&mut self, cx: &mut Context<'_>, link: &mut MonitorLink) -> (usize, bool) {
+        match &mut self.ends {
+            Ends::Command(command) => (command.flush(cx), false),
+            Ends::Sftp(sftp) if self.peer_said.close => {
+                sftp.end(0, link);
+                (0, false)
+            }
+            Ends::Sftp(sftp) => sftp.serve(link),
+            Ends::Nothing => (0, false),
+        }
+    }
+
+    fn send_output(&mut self, cx: &mut Context<'_>, packets: &mut impl Packets) -> Flow {
+        match &mut self.ends {
+            Ends::Command(_) => {
+                let output = self.send_stream(Stream::Output, cx, packets);
+                match (output, self.send_stream(Stream::Errors, cx, packets)) {
+                    (Flow::Moved, _) | (_, Flow::Moved) => Flow::Moved,
+                    (Flow::Held, _) | (_, Flow::Held) => Flow::Held,
+                    (Flow::Still, Flow::Still) => Flow::Still,
+                }
+            }
+            Ends::Sftp(sftp) => {
+                let head = data_head(self.peer, Stream::Output);
+                let moved = sftp.send(head.bytes(), self.largest_packet, &mut self.to_peer, packets);
+                if moved { Flow::Moved } else { Flow::Still }
+            }
+            Ends::Nothing => Flow::Still,
+        }
+    }
+
+    /// Reads a command's output into packets, within the peer's window.
+    fn send_stream(&mut self, stream: Stream, cx: &mut Context<'_>, packets: &mut impl Packets) -> Flow {
+        let Ends::Command(command) = &mut self.ends else { return Flow::Still };
+        let head = data_head(self.peer, stream);
+        let mut flow = Flow::Still;
+        for _ in 0..PACKETS_PER_TURN {
+            let at_most = self.to_peer.left().min(self.largest_packet);
+            if at_most == 0 || !command.is_readable(stream, cx) {
+                break;
+            }
+            if !packets.want_data() {
+                return if flow == Flow::Moved { flow } else { Flow::Held };
+            }
+            let mut count = 0;
+            packets.send_filled(head.bytes(), at_most as usize, |space| {
+                let offered = space.len().min(at_most as usize);
+                count = command.read(stream, cx, space.get_mut(..offered).unwrap_or_default());
+                count
+            });
+            // The end of a stream is something that moved, too: what waits for it can go on.
+            flow = Flow::Moved;
+            if count == 0 {
+                break;
+            }
+            self.to_peer.sent(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        flow
+    }
+
+    /// What input that was passed on, or cannot be passed on any more, gives us to say.
+    fn after_input(&mut self, outbox: &mut Outbox) {
+        if self.we_said.close {
+            return;
+        }
+        if let Ends::Command(command) = &mut self.ends {
+            let hidden = command.take_hidden();
+            if hidden > 0 {
+                ignore(hidden, outbox);
+            }
+            let nobody_reads = !command.input_is_open() && !self.peer_said.eof;
+            if nobody_reads && !self.we_said.end_of_write && self.session.peer_knows_end_of_write {
+                self.we_said.end_of_write = true;
+                self.request("eow@openssh.com", outbox, |_| {});
+            }
+        }
+        if !self.peer_said.eof
+            && let Some(adjustment) = self.from_peer.take_due_adjustment()
+        {
+            self.adjust(adjustment, outbox);
+        }
+    }
+
+    /// EOF, exit status and closing, each once and in this order as far as it can be kept.
+    fn after_output(&mut self, flow: Flow, outbox: &mut Outbox) {
+        let started = !matches!(self.ends, Ends::Nothing);
+        if self.we_said.close {
+            return;
+        }
+        // A peer that has closed is told nothing more but that we close, too.
+        let listens = !self.peer_said.close;
+        if listens && started && !self.outputs_are_open() && !self.we_said.eof {
+            self.we_said.eof = true;
+            self.say(msg::SSH_MSG_CHANNEL_EOF, outbox);
+        }
+        // As theirs, the peer learns the status although somebody in the background keeps the output open; and
+        // although it takes no more output.
+        if listens
+            && (self.we_said.eof || flow == Flow::Still)
+            && let Some(status) = self.session.take_status()
+        {
+            self.request(status.request_name(), outbox, |payload| status.put(payload));
+        }
+        let finished = self.we_said.eof && !self.input_is_open() && self.session.status_was_taken();
+        // A peer that closes waits for our answer: only what it has sent before must have reached the command.
+        let answers_close = self.peer_said.close && !self.input_is_open();
+        if finished || answers_close {
+            self.we_said.close = true;
+            self.ends = Ends::Nothing;
+            self.say(msg::SSH_MSG_CHANNEL_CLOSE, outbox);
+        }
+    }
+
+    fn outputs_are_open(&self) -> bool {
+        match &self.ends {
+            Ends::Command(command) => command.outputs_are_open(),
+            Ends::Sftp(sftp) => sftp.can_answer(),
+            Ends::Nothing => false,
+        }
+    }
+
+    fn input_is_open(&self) -> bool {
+        match &self.ends {
+            Ends::Command(command) => command.input_is_open(),
+            Ends::Sftp(sftp) => sftp.exit_status().is_none(),
+            Ends::Nothing => false,
+        }
+    }
+
+    /// Both sides have closed: the number can be used again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.we_said.close && self.peer_said.close
+    }
+
+    /// Closes what is open, for a connection that is over.
+    pub(crate) fn abandon(&mut self, link: &mut MonitorLink) {
+        if let Ends::Sftp(sftp) = &mut self.ends {
+            sftp.end(0, link);
+        }
+        self.ends = Ends::Nothing;
+    }
+
+    /// SSH_MSG_CHANNEL_SUCCESS or SSH_MSG_CHANNEL_FAILURE
+    pub(crate) fn reply(&self, success: bool, outbox: &mut Outbox) {
+        if !self.we_said.close {
+            self.say(if success { msg::SSH_MSG_CHANNEL_SUCCESS } else { msg::SSH_MSG_CHANNEL_FAILURE }, outbox);
+        }
+    }
+
+    /// Asks whether the peer is still there.
+    pub(crate) fn probe(&self, outbox: &mut Outbox) {
+        self.put_request("keepalive@openssh.com", true, outbox, |_| {});
+    }
+
+    fn request(&self, name: &str, outbox: &mut Outbox, put: impl FnOnce(&mut Vec<u8>)) {
+        self.put_request(name, false, outbox, put);
+    }
+
+    fn put_request(&self, name: &str, want_reply: bool, outbox: &mut Outbox, put: impl FnOnce(&mut Vec<u8>)) {
+        outbox.add(|payload| {
+            payload.put_u8(msg::SSH_MSG_CHANNEL_REQUEST);
+            payload.put_u32(self.peer);
+            payload.put_string(name);
+            payload.put_boolean(want_reply);
+            put(payload);
+        });
+    }
+
+    fn adjust(&self, by: u32, outbox: &mut Outbox) {
+        outbox.add(|payload| {
+            payload.put_u8(msg::SSH_MSG_CHANNEL_WINDOW_ADJUST);
+            payload.put_u32(self.peer);
+            payload.put_u32(by);
+        });
+    }
+
+    fn say(&self, message: u8, outbox: &mut Outbox) {
+        outbox.add(|payload| {
+            payload.put_u8(message);
+            payload.put_u32(self.peer);
+        });
+    }
+
+    /// Gives back what a busy moment needed.
+    pub(crate) fn quiet(&mut self) {
+        match &mut self.ends {
+            Ends::Command(command) => command.quiet(),
+            Ends::Sftp(sftp) => sftp.quiet(),
+            Ends::Nothing => {}
+        }
+    }
+}
+
+/// The beginning of a data packet, before the string.
+struct DataHead {
+    bytes: [u8; 9],
+    length: usize,
+}
+
+impl DataHead {
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+fn data_head(peer: u32, stream: Stream) -> DataHead {
+    let [a, b, c, d] = peer.to_be_bytes();
+    let [e, f, g, h] = msg::SSH_EXTENDED_DATA_STDERR.to_be_bytes();
+    match stream {
+        Stream::Output => DataHead { bytes: [msg::SSH_MSG_CHANNEL_DATA, a, b, c, d, 0, 0, 0, 0], length: 5 },
+        Stream::Errors => DataHead { bytes: [msg::SSH_MSG_CHANNEL_EXTENDED_DATA, a, b, c, d, e, f, g, h], length: 9 },
+    }
+}
+
+/// A packet of the size that the echo of `typed` bytes would have: who watches the network does not see that a terminal
+/// shows nothing (theirs does the same).
+fn ignore(typed: usize, outbox: &mut Outbox) {
+    const ZEROES: [u8; 256] = [0; 256];
+    let length = typed.saturating_add(4).min(ZEROES.len());
+    outbox.add(|payload| {
+        payload.put_u8(msg::SSH_MSG_IGNORE);
+        payload.put_string(ZEROES.get(..length).unwrap_or_default());
+    });
+}

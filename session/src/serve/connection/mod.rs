@@ -1,0 +1,303 @@
+//! The connection protocol (RFC 4254): packets of the peer in, packets for the peer out, data to and from what is
+//! behind the channels. It knows neither the transport nor the network.
+
+mod channel;
+mod command_ends;
+mod opening;
+mod outbox;
+mod packets;
+mod requests;
+mod session;
+mod session_requests;
+mod sftp_end;
+mod table;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::task::Context;
+
+use ipc::phases::{EndedHow, LoggedInRequest};
+use wire::{Reader, WireError, Write, msg};
+
+use self::channel::Channel;
+use self::outbox::Outbox;
+pub(crate) use self::packets::Packets;
+use self::table::Table;
+pub(crate) use self::window::{WindowViolation, session_window};
+use super::ending::Ending;
+use super::monitor_link::{LinkError, MonitorLink};
+
+/// What this login may do over its connection, and what serving it needs to know.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// `MaxSessions`
+    pub(crate) max_sessions: u32,
+    /// `AcceptEnv`
+    pub(crate) accept_env: Vec<String>,
+    /// Whether terminals are allowed.
+    pub(crate) terminal: bool,
+    /// For whom `internal-sftp` serves files, if it may.
+    pub(crate) sftp: Option<sftp::Client>,
+    /// Whether the peer's identification says that it is OpenSSH: it understands `eow@openssh.com`.
+    pub(crate) peer_is_openssh: bool,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// It has been dealt with.
+    Done,
+    /// It is kept until the monitor has answered: nothing may be received before [`Connection::receive_held`] is done.
+    Held,
+    /// It is no message of this protocol.
+    Unknown,
+}
+
+/// One connection's channels.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    terms: Terms,
+    channels: Table,
+    outbox: Outbox,
+    held: Vec<u8>,
+    no_more_sessions: bool,
+    next_session: u32,
+    /// Sessions whose channel is closed while their command runs on. They count for MaxSessions, as with theirs.
+    left_behind: Vec<u32>,
+    /// Which channel gets the first turn.
+    first_turn: u32,
+    title_is_new: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(terms: Terms) -> Self {
+        Self {
+            terms,
+            channels: Table::default(),
+            outbox: Outbox::default(),
+            held: Vec::new(),
+            no_more_sessions: false,
+            next_session: 0,
+            left_behind: Vec::new(),
+            first_turn: 0,
+            title_is_new: true,
+        }
+    }
+
+    /// Deals with one packet of the peer.
+    pub(crate) fn receive(
+        &mut self,
+        packet: &[u8],
+        cx: &mut Context<'_>,
+        link: &mut MonitorLink,
+    ) -> Result<Received, Ending> {
+        let mut reader = Reader::new(packet);
+        let number = reader.u8().map_err(|why| Ending::malformed("packet", why))?;
+        match number {
+            msg::SSH_MSG_GLOBAL_REQUEST => self.global_request(reader)?,
+            msg::SSH_MSG_CHANNEL_OPEN => self.open(reader)?,
+            // We ask only whether the peer is still there, and it is.
+            msg::SSH_MSG_REQUEST_SUCCESS | msg::SSH_MSG_REQUEST_FAILURE => {}
+            msg::SSH_MSG_CHANNEL_OPEN_CONFIRMATION..=msg::SSH_MSG_CHANNEL_FAILURE => {
+                return self.receive_for_channel(number, packet, reader, cx, link);
+            }
+            // RFC 4252 section 5.1: after success, further requests are silently ignored.
+            msg::SSH_MSG_USERAUTH_REQUEST..msg::SSH_MSG_GLOBAL_REQUEST => {}
+            _ => return Ok(Received::Unknown),
+        }
+        Ok(Received::Done)
+    }
+
+    /// Tries again what had to wait.
+    pub(crate) fn receive_held(&mut self, cx: &mut Context<'_>, link: &mut MonitorLink) -> Result<Received, Ending> {
+        let packet = std::mem::take(&mut self.held);
+        let received = self.receive(&packet, cx, link)?;
+        if self.held.is_empty() && packet.capacity() <= LARGE_HELD {
+            self.held = packet;
+            self.held.clear();
+        }
+        Ok(received)
+    }
+
+    fn receive_for_channel(
+        &mut self,
+        number: u8,
+        packet: &[u8],
+        mut reader: Reader<'_>,
+        cx: &mut Context<'_>,
+        link: &mut MonitorLink,
+    ) -> Result<Received, Ending> {
+        let malformed = |why| Ending::malformed("channel message", why);
+        let recipient = reader.u32().map_err(malformed)?;
+        let Some(channel) = self.channels.find(recipient) else {
+            return Err(Ending::Violation(format!("message {number} referred to nonexistent channel {recipient}")));
+        };
+        if channel.session.waits_for_monitor() {
+            self.held.extend_from_slice(packet);
+            return Ok(Received::Held);
+        }
+        match number {
+            msg::SSH_MSG_CHANNEL_REQUEST => self.channel_request(recipient, reader, link)?,
+            msg::SSH_MSG_CHANNEL_DATA | msg::SSH_MSG_CHANNEL_EXTENDED_DATA => {
+                let outbox = &mut self.outbox;
+                let outcome = if number == msg::SSH_MSG_CHANNEL_DATA {
+                    channel.data(data(reader).map_err(malformed)?, cx, outbox)
+                } else {
+                    channel.extended_data(extended_data(reader).map_err(malformed)?, outbox)
+                };
+                outcome.map_err(|why| Ending::window(recipient, why))?;
+            }
+            msg::SSH_MSG_CHANNEL_WINDOW_ADJUST => {
+                let by = only_number(reader).map_err(malformed)?;
+                channel.window_adjust(by).map_err(|why| Ending::window(recipient, why))?;
+            }
+            msg::SSH_MSG_CHANNEL_EOF => {
+                reader.finish().map_err(malformed)?;
+                channel.peer_sends_no_more();
+            }
+            msg::SSH_MSG_CHANNEL_CLOSE => {
+                reader.finish().map_err(malformed)?;
+                channel.peer_closes();
+            }
+            // Answers to the question whether the peer is still there.
+            msg::SSH_MSG_CHANNEL_SUCCESS | msg::SSH_MSG_CHANNEL_FAILURE => {}
+            _ => {
+                return Err(Ending::Violation(format!("message {number} for channel {recipient}, which is open")));
+            }
+        }
+        Ok(Received::Done)
+    }
+
+    fn global_request(&mut self, mut reader: Reader<'_>) -> Result<(), Ending> {
+        let malformed = |why| Ending::malformed("global request", why);
+        let name = reader.string().map_err(malformed)?;
+        let want_reply = reader.boolean().map_err(malformed)?;
+        let success = name == b"no-more-sessions@openssh.com";
+        self.no_more_sessions |= success;
+        // Everything else fails. `keepalive@openssh.com` asks for nothing but an answer, and this is one.
+        if want_reply {
+            let answer = if success { msg::SSH_MSG_REQUEST_SUCCESS } else { msg::SSH_MSG_REQUEST_FAILURE };
+            self.outbox.add(|payload| payload.put_u8(answer));
+        }
+        Ok(())
+    }
+
+    /// A command has ended.
+    pub(crate) fn ended(&mut self, session: u32, how: EndedHow) {
+        self.left_behind.retain(|left| *left != session);
+        let channel = self.channels.iter_mut().find(|channel| channel.session.number == session);
+        if let Some(channel) = channel {
+            channel.session.ended(how);
+            channel.command_ended(&mut self.outbox);
+        }
+    }
+
+    /// Gives every channel its turn and sends what is to be sent; true if anything moved. Data moves only within the
+    /// peer's windows and while `packets` wants it.
+    pub(crate) fn pump(
+        &mut self,
+        cx: &mut Context<'_>,
+        packets: &mut impl Packets,
+        link: &mut MonitorLink,
+    ) -> Result<bool, LinkError> {
+        let mut moved = self.send_answers(packets);
+        let end = self.channels.end();
+        let first = self.first_turn.checked_rem(end).unwrap_or(0);
+        self.first_turn = first.wrapping_add(1);
+        for number in (first..end).chain(0..first) {
+            let Some(channel) = self.channels.find(number) else { continue };
+            moved |= channel.pump(cx, packets, &mut self.outbox, link);
+            if channel.we_said.close {
+                let channel_is_over = channel.is_over();
+                self.let_session_go(number, link)?;
+                if channel_is_over {
+                    self.channels.remove(number);
+                }
+            }
+        }
+        moved |= self.send_answers(packets);
+        Ok(moved)
+    }
+
+    fn send_answers(&mut self, packets: &mut impl Packets) -> bool {
+        let some = !self.outbox.is_empty();
+        self.outbox.send_all(packets);
+        some
+    }
+
+    /// We have closed a channel: the monitor may hang up. Whether the command runs on is between those two.
+    fn let_session_go(&mut self, channel: u32, link: &mut MonitorLink) -> Result<(), LinkError> {
+        let Some(channel) = self.channels.find(channel) else { return Ok(()) };
+        let session = &mut channel.session;
+        let runs_on = session.runs_outside();
+        self.title_is_new |= session.title().is_some();
+        session.terminal = None;
+        session.serves_sftp = false;
+        if std::mem::take(&mut session.known_to_monitor) {
+            if runs_on {
+                self.left_behind.push(session.number);
+            }
+            link.tell(&LoggedInRequest::CloseSession { session: session.number })?;
+        }
+        Ok(())
+    }
+
+    /// Asks the peer for a sign of life, as theirs on a channel if there is one.
+    pub(crate) fn probe(&mut self) {
+        let open = self.channels.iter().find(|channel| !channel.we_said.close);
+        match open {
+            Some(channel) => channel.probe(&mut self.outbox),
+            None => self.outbox.add(|payload| {
+                payload.put_u8(msg::SSH_MSG_GLOBAL_REQUEST);
+                payload.put_string("keepalive@openssh.com");
+                payload.put_boolean(true);
+            }),
+        }
+    }
+
+    /// What `ps` shows behind the user's name, if it has changed: the terminals, `internal-sftp` or `notty`.
+    pub(crate) fn take_new_title(&mut self) -> Option<String> {
+        if !std::mem::take(&mut self.title_is_new) {
+            return None;
+        }
+        let open = self.channels.iter().filter(|channel| !channel.we_said.close);
+        let mut parts: Vec<&str> = open.filter_map(|channel| channel.session.title()).collect();
+        parts.dedup();
+        Some(if parts.is_empty() { "notty".to_owned() } else { parts.join(",") })
+    }
+
+    /// The connection is over: closes what is open.
+    pub(crate) fn abandon(&mut self, link: &mut MonitorLink) {
+        for channel in self.channels.iter_mut() {
+            channel.abandon(link);
+        }
+    }
+
+    /// Gives back what a busy moment needed.
+    pub(crate) fn quiet(&mut self) {
+        self.outbox.quiet();
+        self.channels.quiet();
+        self.channels.iter_mut().for_each(Channel::quiet);
+    }
+}
+
+/// Memory for a packet that had to wait, in bytes, that is worth keeping.
+const LARGE_HELD: usize = 1024;
+
+fn data(mut reader: Reader<'_>) -> Result<&[u8], WireError> {
+    let bytes = reader.string()?;
+    reader.finish()?;
+    Ok(bytes)
+}
+
+fn extended_data(mut reader: Reader<'_>) -> Result<&[u8], WireError> {
+    reader.u32()?;
+    data(reader)
+}
+
+fn only_number(mut reader: Reader<'_>) -> Result<u32, WireError> {
+    let number = reader.u32()?;
+    reader.finish()?;
+    Ok(number)
+}

@@ -1,0 +1,273 @@
+//! Requests of session channels, what the monitor is asked for them, and what becomes of its answers.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use ipc::phases::{LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
+use wire::Reader;
+
+use super::Connection;
+use super::channel::{Channel, Ends};
+use super::command_ends::CommandEnds;
+use super::requests::Request;
+use super::session::{Stage, Terminal};
+use super::sftp_end::SftpEnd;
+use crate::serve::descriptor::{Descriptor, Nature};
+use crate::serve::ending::Ending;
+use crate::serve::monitor_link::{Asked, LinkError, MonitorLink};
+
+/// Variables that one session can set, as theirs.
+const MOST_VARIABLES: usize = 128;
+
+/// Bytes of a command and its variables together: they go to the monitor in one frame ([`ipc::MAX_FRAME`]), and the
+/// system takes no longer argument than 128 KiB.
+const LARGEST_START: usize = 150 * 1024;
+
+/// Longest TERM in bytes that is passed on.
+const LONGEST_TERM: usize = 256;
+
+/// What becomes of a request.
+enum Reply {
+    Now(bool),
+    /// When the monitor has answered.
+    Later,
+}
+
+impl Connection {
+    /// SSH_MSG_CHANNEL_REQUEST (RFC 4254 section 5.4).
+    pub(crate) fn channel_request(
+        &mut self,
+        number: u32,
+        mut reader: Reader<'_>,
+        link: &mut MonitorLink,
+    ) -> Result<(), Ending> {
+        let malformed = |why| Ending::malformed("channel request", why);
+        let name = reader.string().map_err(malformed)?;
+        let want_reply = reader.boolean().map_err(malformed)?;
+        let request = Request::parse(name, reader).map_err(malformed)?;
+        let reply = self.request(number, request, want_reply, link)?;
+        if let (Reply::Now(success), true, Some(channel)) = (reply, want_reply, self.channels.find(number)) {
+            channel.reply(success, &mut self.outbox);
+        }
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        number: u32,
+        request: Request<'_>,
+        want_reply: bool,
+        link: &mut MonitorLink,
+    ) -> Result<Reply, Ending> {
+        let Some(channel) = self.channels.find(number) else { return Ok(Reply::Now(false)) };
+        let preparing = channel.session.stage == Stage::Preparing && !channel.peer_said.close;
+        match request {
+            Request::Terminal { term, size, modes } if preparing => {
+                if !self.terms.terminal {
+                    return Ok(Reply::Now(false));
+                }
+                let term = term.get(..term.floor_char_boundary(LONGEST_TERM)).unwrap_or_default().to_owned();
+                ask_for_terminal(number, channel, term, Terminal { size, modes, opened: None }, want_reply, link)
+            }
+            Request::Environment { name, value } if preparing => {
+                Ok(Reply::Now(set_variable(&self.terms.accept_env, &mut channel.session.environment, name, value)))
+            }
+            Request::Start(wanted) if preparing => Ok(ask_to_start(number, channel, wanted, want_reply, link)?),
+            Request::WindowChange(size) => Ok(Reply::Now(change_size(channel, size))),
+            Request::Signal(name) => Ok(Reply::Now(signal(channel, name, link)?)),
+            // A break on a pseudo-terminal does nothing.
+            Request::Break => Ok(Reply::Now(channel.session.terminal.is_some())),
+            Request::EndOfWrite => {
+                channel.peer_takes_no_more();
+                Ok(Reply::Now(true))
+            }
+            Request::Terminal { .. } | Request::Environment { .. } | Request::Start(_) | Request::Unknown => {
+                Ok(Reply::Now(false))
+            }
+        }
+    }
+
+    /// The monitor has answered [`Asked::Terminal`].
+    pub(crate) fn terminal_answered(
+        &mut self,
+        number: u32,
+        answer: LoggedInAnswer,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(), LinkError> {
+        let Some(channel) = self.channels.find(number) else { return Err(LinkError::Unasked) };
+        let Stage::TerminalAsked { want_reply } = channel.session.stage else { return Err(LinkError::Unasked) };
+        channel.session.stage = Stage::Preparing;
+        let success = match answer {
+            LoggedInAnswer::Terminal { name } => {
+                channel.session.known_to_monitor = true;
+                open_terminal(&mut channel.session.terminal, name, descriptors)
+            }
+            LoggedInAnswer::Refused { .. } => false,
+            _ => return Err(LinkError::Unasked),
+        };
+        if !success {
+            channel.session.terminal = None;
+        }
+        self.title_is_new = true;
+        if want_reply {
+            channel.reply(success, &mut self.outbox);
+        }
+        Ok(())
+    }
+
+    /// The monitor has answered [`Asked::Start`].
+    pub(crate) fn start_answered(
+        &mut self,
+        number: u32,
+        answer: LoggedInAnswer,
+        descriptors: Vec<OwnedFd>,
+        link: &mut MonitorLink,
+    ) -> Result<(), LinkError> {
+        let Some(channel) = self.channels.find(number) else { return Err(LinkError::Unasked) };
+        let Stage::StartAsked { want_reply, subsystem } = channel.session.stage else {
+            return Err(LinkError::Unasked);
+        };
+        let ends = match answer {
+            LoggedInAnswer::Started { on_terminal } => {
+                channel.session.known_to_monitor = true;
+                command_ends(channel, on_terminal, descriptors)
+            }
+            LoggedInAnswer::ServeSftp { arguments } => {
+                channel.session.known_to_monitor = true;
+                let ends = sftp_ends(self.terms.sftp.as_ref(), &arguments, link);
+                channel.session.serves_sftp = ends.is_some();
+                ends
+            }
+            LoggedInAnswer::Refused { .. } => None,
+            _ => return Err(LinkError::Unasked),
+        };
+        self.title_is_new = true;
+        let success = ends.is_some();
+        channel.session.stage = if success { Stage::Running { subsystem } } else { Stage::Preparing };
+        if let Some(ends) = ends {
+            channel.connect(ends, &mut self.outbox);
+        }
+        if want_reply {
+            channel.reply(success, &mut self.outbox);
+        }
+        Ok(())
+    }
+}
+
+fn ask_for_terminal(
+    number: u32,
+    channel: &mut Channel,
+    term: String,
+    terminal: Terminal,
+    want_reply: bool,
+    link: &mut MonitorLink,
+) -> Result<Reply, Ending> {
+    if channel.session.terminal.is_some() {
+        return Err(Ending::Violation("Protocol error: you already have a pty.".to_owned()));
+    }
+    let request = LoggedInRequest::OpenTerminal { session: channel.session.number, term, size: terminal.size };
+    link.ask(&request, Asked::Terminal(number))?;
+    channel.session.terminal = Some(terminal);
+    channel.session.stage = Stage::TerminalAsked { want_reply };
+    Ok(Reply::Later)
+}
+
+fn ask_to_start(
+    number: u32,
+    channel: &mut Channel,
+    wanted: Wanted,
+    want_reply: bool,
+    link: &mut MonitorLink,
+) -> Result<Reply, LinkError> {
+    let environment = std::mem::take(&mut channel.session.environment);
+    let command = match &wanted {
+        Wanted::Shell => 0,
+        Wanted::Command(command) => command.len(),
+        Wanted::Subsystem(name) => name.len(),
+    };
+    if command.saturating_add(length_of(&environment)) > LARGEST_START {
+        return Ok(Reply::Now(false));
+    }
+    let subsystem = matches!(wanted, Wanted::Subsystem(_));
+    let request = LoggedInRequest::Start { session: channel.session.number, what: wanted, environment };
+    link.ask(&request, Asked::Start(number))?;
+    channel.session.stage = Stage::StartAsked { want_reply, subsystem };
+    Ok(Reply::Later)
+}
+
+/// `env`: what AcceptEnv lets through, within bounds.
+fn set_variable(accepted: &[String], environment: &mut Vec<(String, String)>, name: &[u8], value: &[u8]) -> bool {
+    let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) else { return false };
+    let usable = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+    let room = environment.len() < MOST_VARIABLES
+        && length_of(environment).saturating_add(name.len()).saturating_add(value.len()) <= LARGEST_START;
+    let accept = accepted.iter().any(|pattern| pattern == name /* patterns next */);
+    if usable && room && accept {
+        environment.push((name.to_owned(), value.to_owned()));
+    }
+    usable && room && accept
+}
+
+fn length_of(environment: &[(String, String)]) -> usize {
+    environment.iter().fold(0_usize, |sum, (name, value)| {
+        sum.saturating_add(name.len()).saturating_add(value.len()).saturating_add(8)
+    })
+}
+
+fn open_terminal(terminal: &mut Option<Terminal>, name: String, descriptors: Vec<OwnedFd>) -> bool {
+    let (Some(terminal), Some(master)) = (terminal, descriptors.into_iter().next()) else { return false };
+    // As theirs, a mode that the system does not take is no reason to have no terminal.
+    let _ = sys::pty::apply_modes(master.as_fd(), &terminal.modes);
+    terminal.modes = Vec::new();
+    set_size(&master, terminal.size);
+    let Ok(master) = Descriptor::new(master, Nature::Terminal) else { return false };
+    terminal.opened = Some((Rc::new(master), name));
+    true
+}
+
+fn set_size(master: &impl AsFd, size: TerminalSize) -> bool {
+    let small = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    let (rows, columns) = (small(size.rows), small(size.columns));
+    sys::pty::set_size(master.as_fd(), rows, columns, small(size.width), small(size.height)).is_ok()
+}
+
+fn change_size(channel: &mut Channel, size: TerminalSize) -> bool {
+    match &channel.session.terminal {
+        Some(Terminal { opened: Some((master, _)), .. }) => set_size(&**master, size),
+        _ => false,
+    }
+}
+
+/// `signal` (RFC 4254 section 6.9); as theirs not to a subsystem.
+fn signal(channel: &mut Channel, name: &[u8], link: &mut MonitorLink) -> Result<bool, LinkError> {
+    const KNOWN: [&str; 13] =
+        ["ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"];
+    let known = KNOWN.iter().find(|known| known.as_bytes() == name);
+    match (known, channel.session.stage) {
+        (Some(name), Stage::Running { subsystem: false }) if !channel.session.serves_sftp => {
+            link.tell(&LoggedInRequest::Signal { session: channel.session.number, name: (*name).to_owned() })?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// What a started command is reached by; `None` when this process cannot take it.
+fn command_ends(channel: &Channel, on_terminal: bool, descriptors: Vec<OwnedFd>) -> Option<Ends> {
+    if on_terminal {
+        let (master, _) = channel.session.terminal.as_ref()?.opened.as_ref()?;
+        return Some(Ends::Command(CommandEnds::terminal(master)));
+    }
+    let mut streams = descriptors.into_iter().map(|descriptor| Descriptor::new(descriptor, Nature::Stream).ok());
+    let mut next = || streams.next().flatten();
+    Some(Ends::Command(CommandEnds::pipes(next()?, next()?, next()?)))
+}
+
+/// `None` when this login has no files, or the arguments are wrong.
+fn sftp_ends(client: Option<&sftp::Client>, arguments: &[String], link: &mut MonitorLink) -> Option<Ends> {
+    let client = client?.clone();
+    match sftp::Options::parse(arguments) {
+        Ok(sftp::Asked::Serve(options)) => Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, link)))),
+        Ok(_) | Err(_) => None,
+    }
+}

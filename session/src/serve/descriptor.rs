@@ -1,0 +1,134 @@
+//! A descriptor that is waited for by the event loop, read and written without blocking.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::task::{Context, Poll, ready};
+
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use tokio::io::unix::AsyncFd;
+
+/// What is behind a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// A pipe or a stream socket: a read that fills less than asked has emptied it.
+    Stream,
+    /// The master side of a terminal: it gives its input in portions.
+    Terminal,
+}
+
+/// An open, non-blocking descriptor that the event loop knows.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    fd: AsyncFd<OwnedFd>,
+    nature: Nature,
+}
+
+/// What one attempt to read came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadOutcome {
+    /// So many bytes, more than none.
+    Some(usize),
+    /// No more will come: end of file, or (a terminal that was hung up) an error.
+    End,
+}
+
+impl Descriptor {
+    /// Takes over a descriptor. Needs the runtime to be entered.
+    pub(crate) fn new(fd: OwnedFd, nature: Nature) -> io::Result<Self> {
+        sys::fd::set_nonblocking(fd.as_fd(), true)?;
+        Ok(Self { fd: watch(fd)?, nature })
+    }
+
+    /// Reads once. While there is nothing, the task of `cx` is woken when there is.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<ReadOutcome>> {
+        loop {
+            let mut readiness = ready!(self.fd.poll_read_ready(cx))?;
+            match sys::fd::read(self.fd.as_fd(), into) {
+                Ok(0) => return Poll::Ready(Ok(ReadOutcome::End)),
+                Ok(count) => {
+                    // Edge-triggered: what arrives from now on is told anew. Saves the read(2) that would find nothing.
+                    if self.nature == Nature::Stream && count < into.len() {
+                        readiness.clear_ready();
+                    }
+                    return Poll::Ready(Ok(ReadOutcome::Some(count)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.clear_ready(),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Writes once, and says how much. While nothing can be written, the task of `cx` is woken when it can.
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let mut readiness = ready!(self.fd.poll_write_ready(cx))?;
+            match sys::fd::write(self.fd.as_fd(), bytes) {
+                Ok(count) => {
+                    if self.nature == Nature::Stream && count < bytes.len() {
+                        readiness.clear_ready();
+                    }
+                    return Poll::Ready(Ok(count));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.clear_ready(),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Whether a read would find something or the end; if not, the task of `cx` is woken when it would.
+    pub(crate) fn is_readable(&self, cx: &mut Context<'_>) -> bool {
+        self.fd.poll_read_ready(cx).is_ready()
+    }
+
+    /// Whether a terminal reads whole lines without showing them: most likely a password is typed.
+    pub(crate) fn hides_what_is_typed(&self) -> bool {
+        self.nature == Nature::Terminal
+            && tcgetattr(&self.fd).is_ok_and(|modes| {
+                modes.local_flags.contains(LocalFlags::ICANON) && !modes.local_flags.contains(LocalFlags::ECHO)
+            })
+    }
+}
+
+/// Makes a descriptor known to the event loop. Needs the runtime to be entered.
+// The new name of this function is `unsafe`, as a value could change its descriptor's number while it is watched. Ours
+// own one descriptor for life and are never replaced inside their `AsyncFd`.
+#[allow(deprecated)]
+pub(crate) fn watch<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
+    AsyncFd::new(owner)
+}
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::test_runtime::in_runtime;
+
+    fn read_now(descriptor: &Descriptor, into: &mut [u8]) -> Option<ReadOutcome> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        match descriptor.poll_read(&mut cx, into) {
+            Poll::Ready(outcome) => Some(outcome.unwrap()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_then_the_end() {
+        in_runtime(async {
+            let (reader, writer) = sys::fd::pipe(4096).unwrap();
+            let reader = Descriptor::new(reader, Nature::Stream).unwrap();
+            assert_eq!(read_now(&reader, &mut [0; 8]), None);
+            sys::fd::write(writer.as_fd(), b"abc").unwrap();
+            reader.fd.readable().await.unwrap().retain_ready();
+            assert_eq!(read_now(&reader, &mut [0; 8]), Some(ReadOutcome::Some(3)));
+            assert_eq!(read_now(&reader, &mut [0; 8]), None);
+            drop(writer);
+            reader.fd.readable().await.unwrap().retain_ready();
+            assert_eq!(read_now(&reader, &mut [0; 8]), Some(ReadOutcome::End));
+        });
+    }
+}

@@ -1,0 +1,199 @@
+//! One loop that waits for everything at once: the network, the monitor, the commands and the clock.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ipc::phases::{ExchangeToSign, LoggedInAnswer, LoggedInRequest};
+use tokio::time::timeout;
+use transport::{Event, Transport};
+
+use super::clock::Clock;
+use super::connection::{Connection, Received};
+use super::ending::Ending;
+use super::monitor_link::{Asked, Heard, LinkError, MonitorLink};
+use super::network::Network;
+
+/// Turns before other descriptors' readiness is looked up again, so that a busy direction never starves another.
+const TURNS_PER_WAKE: u32 = 4;
+
+/// How long a peer that is told goodbye has to take it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Everything that serving a connection needs.
+#[derive(Debug)]
+pub(crate) struct EventLoop {
+    pub(crate) network: Network,
+    pub(crate) link: MonitorLink,
+    pub(crate) transport: Transport,
+    pub(crate) connection: Connection,
+    pub(crate) clock: Clock,
+    /// A packet waits inside the connection for an answer of the monitor's.
+    pub(crate) held: bool,
+    /// For the process title.
+    pub(crate) user: String,
+}
+
+impl EventLoop {
+    /// Serves until the connection is over, says why, and leaves nothing open.
+    pub(crate) async fn serve(&mut self) -> Ending {
+        let ending = loop {
+            match poll_fn(|cx| self.poll_turns(cx)).await {
+                Ok(()) => tokio::task::yield_now().await,
+                Err(ending) => break ending,
+            }
+        };
+        self.say_goodbye(&ending).await;
+        ending
+    }
+
+    /// Ready when something moved, so that there may be more to do; pending when everything waits for somebody.
+    fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+        for _ in 0..TURNS_PER_WAKE {
+            let moved = self.turn(cx)?;
+            if moved {
+                self.clock.moved();
+            }
+            self.see_to_the_clock(cx)?;
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let heard = self.hear_monitor(cx)?;
+        let received = self.receive(cx)?;
+        let handled = self.handle_packets(cx)?;
+        if self.transport.rekey_due(sys::clock::monotonic()) {
+            self.transport.start_rekey();
+        }
+        let pumped = self.connection.pump(cx, &mut self.transport, &mut self.link)?;
+        self.show_title();
+        let sent = match self.network.poll_send(cx, &mut self.transport) {
+            Poll::Ready(sent) => sent.map_err(Ending::Network)?,
+            Poll::Pending => false,
+        };
+        Ok(heard || received || handled || pumped || sent)
+    }
+
+    fn hear_monitor(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let mut heard_something = false;
+        while let Poll::Ready(heard) = self.link.poll_heard(cx) {
+            heard_something = true;
+            match heard? {
+                Heard::Ended { session, how } => self.connection.ended(session, how),
+                Heard::Answer(Asked::Signature, LoggedInAnswer::Signed(signature), _) => {
+                    self.transport.signature(&signature)?;
+                }
+                Heard::Answer(Asked::Terminal(channel), answer, descriptors) => {
+                    self.connection.terminal_answered(channel, answer, descriptors)?;
+                }
+                Heard::Answer(Asked::Start(channel), answer, descriptors) => {
+                    self.connection.start_answered(channel, answer, descriptors, &mut self.link)?;
+                }
+                Heard::Answer(..) => return Err(LinkError::Unasked.into()),
+            }
+        }
+        Ok(heard_something)
+    }
+
+    fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if self.held || !self.transport.wants_input() {
+            return Ok(false);
+        }
+        match self.network.poll_receive(cx, &mut self.transport) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(Some(_))) => Ok(true),
+            Poll::Ready(Ok(None)) => Err(Ending::HungUp),
+            Poll::Ready(Err(error)) => Err(Ending::Network(error)),
+        }
+    }
+
+    fn handle_packets(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let mut handled = false;
+        if self.held {
+            self.held = self.connection.receive_held(cx, &mut self.link)? == Received::Held;
+            handled = !self.held;
+        }
+        while !self.held {
+            let Some(event) = self.transport.next_event()? else { break };
+            handled = true;
+            match event {
+                Event::Packet(packet) => match self.connection.receive(packet, cx, &mut self.link)? {
+                    Received::Done => {}
+                    Received::Held => self.held = true,
+                    Received::Unknown => self.transport.unimplemented(),
+                },
+                Event::SignExchangeHash { host_key, algorithm, exchange_hash } => {
+                    let exchange = ExchangeToSign {
+                        host_key,
+                        algorithm: algorithm.to_owned(),
+                        exchange_hash: exchange_hash.to_vec(),
+                    };
+                    self.link.ask(&LoggedInRequest::SignRekey(exchange), Asked::Signature)?;
+                }
+                Event::NewKeys { .. } => self.clock.has_new_keys(),
+                Event::Disconnected { reason, text } => {
+                    return Err(Ending::Disconnected { reason, text: text.to_owned() });
+                }
+                Event::PeerIdentified { .. } | Event::Debug { .. } => {}
+            }
+        }
+        if handled {
+            self.clock.peer_spoke();
+        }
+        Ok(handled)
+    }
+
+    fn see_to_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        let due = self.clock.poll_due(cx);
+        if due.unresponsive {
+            return Err(Ending::Unresponsive);
+        }
+        if due.quiet {
+            self.transport.quiet();
+            self.connection.quiet();
+        }
+        if due.probe {
+            self.connection.probe();
+            // The question has to be sent: there must be another turn.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    fn show_title(&mut self) {
+        if let Some(title) = self.connection.take_new_title() {
+            sys::title::set(&format!("sshd: {}@{title}", self.user));
+        }
+    }
+
+    /// Closes what is open, logs why, and tells the peer if it can still be told.
+    async fn say_goodbye(&mut self, ending: &Ending) {
+        self.connection.abandon(&mut self.link);
+        let (sent, received) = self.network.transferred();
+        for event in ending.events(sent, received) {
+            // A monitor that has gone writes no log, and there is nobody else to be told.
+            let _ = self.link.record(event);
+        }
+        if let Some((reason, text)) = ending.farewell() {
+            self.transport.disconnect(reason, &text);
+            let network = &mut self.network;
+            let transport = &mut self.transport;
+            let flushed = poll_fn(|cx| {
+                while !transport.output().is_empty() {
+                    match network.poll_send(cx, transport) {
+                        Poll::Ready(Ok(_)) => {}
+                        Poll::Ready(Err(_)) => break,
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+                Poll::Ready(())
+            });
+            // Whether it came through or not, the connection is over.
+            let _ = timeout(FAREWELL, flushed).await;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The link to the monitor: questions whose answers come later, names that are waited for, and commands' ends that
+//! come on their own.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::task::{Context, Poll, ready};
+
+use events::session::Event;
+use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest};
+use ipc::{Asking, IpcError};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use thiserror::Error;
+use tokio::io::unix::AsyncFd;
+
+use super::descriptor::watch;
+
+/// What an awaited answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// [`LoggedInRequest::SignRekey`]
+    Signature,
+    /// [`LoggedInRequest::OpenTerminal`] for this channel.
+    Terminal(u32),
+    /// [`LoggedInRequest::Start`] for this channel.
+    Start(u32),
+    /// A name, which is waited for.
+    Name,
+}
+
+/// Something that the monitor has said.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// The answer to what was asked, and its descriptors.
+    Answer(Asked, LoggedInAnswer, Vec<OwnedFd>),
+    /// A command has ended.
+    Ended { session: u32, how: EndedHow },
+}
+
+/// The monitor has gone, or one of us has misunderstood the other. Nothing can go on.
+#[derive(Debug, Error)]
+pub(crate) enum LinkError {
+    #[error("monitor: {0}")]
+    Ipc(#[from] IpcError),
+    #[error("monitor: {0}")]
+    Io(#[from] io::Error),
+    #[error("monitor: an answer that nobody asked for")]
+    Unasked,
+}
+
+/// Our end of the link.
+#[derive(Debug)]
+pub(crate) struct MonitorLink {
+    end: AsyncFd<End>,
+    /// Answers come in the order of the questions.
+    awaited: VecDeque<Asked>,
+    /// What came while a name was waited for.
+    kept: VecDeque<Heard>,
+}
+
+struct End(Asking<LoggedIn>);
+
+impl AsRawFd for End {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.socket().as_raw_fd()
+    }
+}
+
+impl std::fmt::Debug for End {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("End")
+    }
+}
+
+impl MonitorLink {
+    /// Needs the runtime to be entered.
+    pub(crate) fn new(asking: Asking<LoggedIn>) -> io::Result<Self> {
+        Ok(Self { end: watch(End(asking))?, awaited: VecDeque::new(), kept: VecDeque::new() })
+    }
+
+    /// Says something that is not answered.
+    pub(crate) fn tell(&self, request: &LoggedInRequest) -> Result<(), LinkError> {
+        Ok(self.end.get_ref().0.send(request)?)
+    }
+
+    /// Puts something into the log.
+    pub(crate) fn record(&self, event: Event) -> Result<(), LinkError> {
+        self.tell(&LoggedInRequest::Record(event))
+    }
+
+    /// Asks; the answer comes through [`MonitorLink::poll_heard`].
+    pub(crate) fn ask(&mut self, request: &LoggedInRequest, about: Asked) -> Result<(), LinkError> {
+        self.tell(request)?;
+        self.awaited.push_back(about);
+        Ok(())
+    }
+
+    /// Asks for a name and waits. The monitor answers at once: it has nothing to do but look it up.
+    pub(crate) fn ask_for_name(&mut self, request: &LoggedInRequest) -> Result<Option<String>, LinkError> {
+        self.ask(request, Asked::Name)?;
+        loop {
+            match self.receive()? {
+                Heard::Answer(Asked::Name, LoggedInAnswer::Name(name), _) => return Ok(name),
+                Heard::Answer(Asked::Name, ..) => return Err(LinkError::Unasked),
+                other => self.kept.push_back(other),
+            }
+        }
+    }
+
+    /// What the monitor has said next; the task of `cx` is woken when it says something.
+    pub(crate) fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Heard, LinkError>> {
+        if let Some(kept) = self.kept.pop_front() {
+            return Poll::Ready(Ok(kept));
+        }
+        loop {
+            let mut readiness = ready!(self.end.poll_read_ready_mut(cx))?;
+            // The link blocks, as names are waited for; so receiving may begin only if there is something.
+            if something_arrived(&readiness.get_inner().0)? {
+                return Poll::Ready(self.receive());
+            }
+            readiness.clear_ready();
+        }
+    }
+
+    fn receive(&mut self) -> Result<Heard, LinkError> {
+        let (answer, descriptors) = self.end.get_mut().0.receive()?;
+        let expected = answer.descriptors();
+        if descriptors.len() != expected {
+            return Err(IpcError::WrongDescriptors { came: descriptors.len(), expected }.into());
+        }
+        match answer {
+            LoggedInAnswer::Ended { session, how } => Ok(Heard::Ended { session, how }),
+            answer => {
+                let asked = self.awaited.pop_front().ok_or(LinkError::Unasked)?;
+                Ok(Heard::Answer(asked, answer, descriptors))
+            }
+        }
+    }
+}
+
+fn something_arrived(asking: &Asking<LoggedIn>) -> io::Result<bool> {
+    let mut socket = [PollFd::new(asking.socket(), PollFlags::POLLIN)];
+    loop {
+        match poll(&mut socket, PollTimeout::ZERO) {
+            Err(Errno::EINTR) => {}
+            outcome => return Ok(outcome? > 0),
+        }
+    }
+}

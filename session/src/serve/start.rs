@@ -1,0 +1,185 @@
+//! From the start message to a process that serves: everything that needs the system comes before lock-down.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use ipc::start::{self, Granted, SessionStart, SftpGranted};
+use ipc::{Asking, IpcError};
+use nix::sys::resource::{Resource, getrlimit};
+use sandbox::{FileAccess, LockedDown, Policy, SandboxError, SessionPromises, Surroundings, lock_down};
+use settings::SessionSettings;
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use transport::{Compression, HandOverState, HostKey, ServerSettings, Transport, TransportError};
+use zeroize::Zeroizing;
+
+use super::clock::Clock;
+use super::connection::{Connection, Terms, session_window};
+use super::event_loop::EventLoop;
+use super::monitor_link::MonitorLink;
+use super::network::{Network, NetworkEnds, WrongEnds};
+
+/// Descriptors that SFTP leaves to the rest of the process: network, monitor, event loop, other channels' pipes.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// Why the process cannot serve.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    #[error("cannot take over the connection: {0}")]
+    Network(#[from] WrongEnds),
+    #[error("cannot wait for events: {0}")]
+    EventLoop(#[from] io::Error),
+    #[error("cannot lock down: {0}")]
+    Sandbox(#[from] SandboxError),
+    #[error("the handed-over transport cannot be decoded")]
+    HandOver,
+    #[error("cannot continue the transport: {0}")]
+    Transport(#[from] TransportError),
+}
+
+/// What the process has been told.
+pub(crate) struct Told {
+    start: SessionStart,
+    network: Vec<OwnedFd>,
+}
+
+/// A process that is locked down and has taken the connection over.
+pub(crate) struct Ready {
+    pub(crate) runtime: Runtime,
+    transport: Transport,
+    network: NetworkEnds,
+    terms: Terms,
+    settings: SessionSettings,
+    user: String,
+}
+
+/// Waits for the start message.
+pub(crate) fn receive() -> Result<(Told, OwnedFd), IpcError> {
+    let link = sys::fd::adopt(start::LINK)?;
+    let (start, network, link) = start::receive::<SessionStart>(link)?;
+    Ok((Told { start, network }, link))
+}
+
+impl Told {
+    /// Becomes the user, locks the process down and takes the connection over.
+    pub(crate) fn become_ready(self) -> Result<Ready, StartError> {
+        let Self { start, network } = self;
+        let network = NetworkEnds::from_descriptors(network)?;
+        network.send_without_delay();
+        let sftp = sftp_client(&start, &network);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let locked_down = lock_down(&policy(start.granted), &surroundings(&start))?;
+        if sftp.is_some() {
+            // As theirs: who has no home starts where the process is.
+            let _ = nix::unistd::chdir(start.home.as_str());
+        }
+        let encoded = Zeroizing::new(start.transport);
+        let transport = take_over(&encoded, &start.settings, start.identification, start.host_keys, &locked_down)?;
+        let terms = Terms {
+            max_sessions: start.settings.max_sessions,
+            accept_env: start.settings.accept_env.clone(),
+            terminal: start.granted.terminal,
+            sftp,
+            peer_is_openssh: transport.peer_version().is_some_and(is_openssh),
+        };
+        Ok(Ready { runtime, transport, network, terms, settings: start.settings, user: start.user })
+    }
+}
+
+impl Ready {
+    /// Puts the parts into the event loop. Needs the runtime to be entered.
+    pub(crate) fn into_event_loop(self, link: OwnedFd) -> io::Result<(Runtime, EventLoop)> {
+        let entered = self.runtime.enter();
+        let event_loop = EventLoop {
+            network: Network::new(self.network)?,
+            link: MonitorLink::new(Asking::over(link))?,
+            transport: self.transport,
+            connection: Connection::new(self.terms),
+            clock: Clock::new(&self.settings),
+            held: false,
+            user: self.user,
+        };
+        drop(entered);
+        Ok((self.runtime, event_loop))
+    }
+}
+
+fn policy(granted: Granted) -> Policy {
+    let files = match granted.sftp {
+        SftpGranted::No => FileAccess::None,
+        SftpGranted::ReadOnly => FileAccess::ReadOnly,
+        SftpGranted::ReadWrite => FileAccess::ReadWrite,
+    };
+    Policy::Session(SessionPromises { files, forwarding: false })
+}
+
+fn surroundings(start: &SessionStart) -> Surroundings {
+    Surroundings {
+        identity: start.identity.clone(),
+        empty_root: start.chroot.as_ref().map(PathBuf::from),
+        best_effort: start.best_effort_sandbox,
+    }
+}
+
+/// Whom `internal-sftp` would serve. Looks at the system, which is out of reach later.
+fn sftp_client(start: &SessionStart, network: &NetworkEnds) -> Option<sftp::Client> {
+    if start.granted.sftp == SftpGranted::No {
+        return None;
+    }
+    let uid = start.identity.as_ref().map_or_else(|| nix::unistd::getuid().as_raw(), |identity| identity.uid);
+    let open_files = getrlimit(Resource::RLIMIT_NOFILE).map_or(OTHER_DESCRIPTORS, |(soft, _)| soft);
+    Some(sftp::Client {
+        user: start.user.clone(),
+        uid,
+        home: PathBuf::from(&start.home),
+        address: network.peer_address(),
+        open_handles: u32::try_from(open_files.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(u32::MAX),
+        input_limit: session_window(),
+    })
+}
+
+fn take_over(
+    encoded: &[u8],
+    settings: &SessionSettings,
+    identification: String,
+    host_keys: Vec<start::OfferedHostKey>,
+    locked_down: &LockedDown,
+) -> Result<Transport, StartError> {
+    let (state, rest) = postcard::take_from_bytes::<HandOverState>(encoded).map_err(|_| StartError::HandOver)?;
+    if !rest.is_empty() {
+        return Err(StartError::HandOver);
+    }
+    let host_keys =
+        host_keys.into_iter().map(|key| HostKey { algorithm: key.algorithm, index: key.index, blob: key.blob });
+    let settings = ServerSettings {
+        software_version: identification,
+        kex_algorithms: settings.kex_algorithms.clone(),
+        ciphers: settings.ciphers.clone(),
+        macs: settings.macs.clone(),
+        compression: if settings.compression { Compression::Delayed } else { Compression::None },
+        host_keys: host_keys.collect(),
+        server_sig_algs: settings.pubkey_accepted_algorithms.join(","),
+        rekey_bytes: settings.rekey_bytes,
+        rekey_seconds: settings.rekey_seconds,
+        largest_packet: transport::limits::LARGEST_PACKET,
+    };
+    Ok(Transport::resume(state, settings, locked_down)?)
+}
+
+/// `SSH-2.0-OpenSSH_9.2p1 Debian-2`
+fn is_openssh(identification: &str) -> bool {
+    identification.splitn(3, '-').nth(2).is_some_and(|software| software.starts_with("OpenSSH"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_openssh;
+
+    #[test]
+    fn only_openssh_is_openssh() {
+        assert!(is_openssh("SSH-2.0-OpenSSH_9.2p1 Debian-2"));
+        assert!(!is_openssh("SSH-2.0-PuTTY_Release_0.78"));
+        assert!(!is_openssh("SSH-2.0-x-OpenSSH_9.2"));
+    }
+}
