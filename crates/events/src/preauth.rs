@@ -30,6 +30,21 @@ pub enum Event {
     },
     /// The connection ended before an identification line came.
     ClosedBeforeIdentification,
+    /// The connection was reset, or broke, before an identification line came.
+    BrokenBeforeIdentification {
+        /// What the system says.
+        what: String,
+    },
+    /// The exchange of identifications came to nothing.
+    IdentificationFailed {
+        /// `invalid format`, `could not read protocol version` …
+        why: String,
+    },
+    /// The connection broke.
+    ConnectionBroken {
+        /// What the system says.
+        what: String,
+    },
     /// No common algorithm.
     NoMatch {
         /// `key exchange method`, `host key type`, `cipher`, `MAC` or `compression method`
@@ -52,8 +67,9 @@ pub enum Event {
 impl Loggable for Event {
     fn level(&self) -> Level {
         match self {
-            Self::NoMatch { .. } | Self::ProtocolError { .. } => Level::Fatal,
-            Self::InvalidIdentification { .. } | Self::ClosedBeforeIdentification => Level::Error,
+            Self::InvalidIdentification { .. }
+            | Self::ClosedBeforeIdentification
+            | Self::BrokenBeforeIdentification { .. } => Level::Verbose,
             Self::Debug { .. } => Level::Debug1,
             _ => Level::Info,
         }
@@ -72,10 +88,16 @@ impl Loggable for Event {
             Self::ClosedBeforeIdentification => {
                 "kex_exchange_identification: Connection closed by remote host".to_owned()
             }
+            Self::BrokenBeforeIdentification { what } => format!("kex_exchange_identification: read: {what}"),
+            Self::IdentificationFailed { why } => format!("banner exchange: Connection from {peer}: {why}"),
+            Self::ConnectionBroken { what } => format!("Connection with {} broke: {what}", facts.peer_with_user()),
             Self::NoMatch { what, their_offer } => {
+                let peer = facts.peer_with_user();
                 format!("Unable to negotiate with {peer}: no matching {what} found. Their offer: {their_offer}")
             }
-            Self::ProtocolError { what } => format!("ssh_dispatch_run_fatal: Connection from {peer}: {what}"),
+            Self::ProtocolError { what } => {
+                format!("ssh_dispatch_run_fatal: Connection from {}: {what}", facts.peer_with_user())
+            }
             Self::Debug { text } => text.clone(),
         }
     }

@@ -37,6 +37,8 @@ pub struct MonitorStart {
     pub best_effort_sandbox: bool,
     /// Our identification without line end, such as `SSH-2.0-Bulkhead_0.1`.
     pub identification: String,
+    /// Drawn once by the listener: `policy::failure_delay` makes delays of it that nobody can predict.
+    pub delay_secret: [u8; 32],
 }
 
 /// An unprivileged existence.
@@ -138,6 +140,9 @@ pub struct LaunchStart {
     pub terminal: bool,
     /// Shell logins: the message of the day is printed.
     pub message_of_the_day: bool,
+    /// Nothing is executed: this is written to standard output, and the exit status is 1 (a shell was asked for where
+    /// only SFTP is forced).
+    pub only_say: Option<String>,
 }
 
 /// Sends a start message to a process that was just started over its end of the link.

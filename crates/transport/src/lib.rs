@@ -34,8 +34,6 @@ mod sending;
 mod settings;
 #[cfg(test)]
 mod test_support;
-#[cfg(test)]
-mod tests;
 mod transport;
 mod versions;
 
