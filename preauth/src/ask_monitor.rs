@@ -1,0 +1,131 @@
+//! What this process cannot do itself. Each function pairs with the file of the same name in `monitor/src/answers/`.
+
+use std::os::fd::BorrowedFd;
+
+use events::preauth::Event;
+use ipc::phases::{
+    Authenticating, AuthenticatingAnswer, AuthenticatingRequest, ExchangeToSign, HandingOver, HandingOverRequest,
+    KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, NamingUser, NamingUserAnswer, NamingUserRequest, OfferedKey,
+};
+use ipc::{Asking, IpcError, Phase};
+
+use crate::ending::Ending;
+
+/// The monitor, in one phase of the connection.
+pub(crate) struct Monitor<P> {
+    link: Asking<P>,
+}
+
+/// Requests of every phase can hold something for the log.
+pub(crate) trait Recording {
+    fn recording(event: Event) -> Self;
+}
+
+impl Recording for KeyExchangeRequest {
+    fn recording(event: Event) -> Self {
+        Self::Record(event)
+    }
+}
+
+impl Recording for NamingUserRequest {
+    fn recording(event: Event) -> Self {
+        Self::Record(event)
+    }
+}
+
+impl Recording for AuthenticatingRequest {
+    fn recording(event: Event) -> Self {
+        Self::Record(event)
+    }
+}
+
+impl Recording for HandingOverRequest {
+    fn recording(event: Event) -> Self {
+        Self::Record(event)
+    }
+}
+
+impl<P: Phase> Monitor<P> {
+    pub(crate) fn over(link: Asking<P>) -> Self {
+        Self { link }
+    }
+
+    /// To wait on.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.link.socket()
+    }
+
+    /// Something for the log. Nothing is left to be done when that fails: a monitor that has gone is noticed at the
+    /// next step.
+    pub(crate) fn record(&self, event: Event)
+    where
+        P::Request: Recording,
+    {
+        let _ = self.link.send(&P::Request::recording(event));
+    }
+}
+
+impl Monitor<KeyExchange> {
+    /// Has the host key sign; can be done once.
+    pub(crate) fn sign_exchange(mut self, to_sign: ExchangeToSign) -> Result<(Vec<u8>, Monitor<NamingUser>), Ending> {
+        let KeyExchangeAnswer::Signed(blob) =
+            self.link.ask(&KeyExchangeRequest::SignExchange(to_sign)).map_err(monitor_gone)?;
+        Ok((blob, Monitor::over(self.link.enter())))
+    }
+}
+
+impl Monitor<NamingUser> {
+    /// Names the user; can be done once. Brings the text of a banner.
+    pub(crate) fn look_up_user(mut self, user: String) -> Result<(Option<String>, Monitor<Authenticating>), Ending> {
+        let NamingUserAnswer::Named { banner } =
+            self.link.ask(&NamingUserRequest::LookUpUser { user }).map_err(monitor_gone)?;
+        Ok((banner, Monitor::over(self.link.enter())))
+    }
+}
+
+impl Monitor<Authenticating> {
+    /// The method `none`.
+    pub(crate) fn try_none(&mut self) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::None)
+    }
+
+    /// Would this key do?
+    pub(crate) fn query_key(&mut self, key: OfferedKey) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::QueryKey(key))
+    }
+
+    /// Does this signature prove it?
+    pub(crate) fn check_signature(
+        &mut self,
+        key: OfferedKey,
+        signature: Vec<u8>,
+        hostbound: bool,
+    ) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::CheckSignature { key, signature, hostbound })
+    }
+
+    /// A method that this process knows nothing about.
+    pub(crate) fn unusable(&mut self, method: &str) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::Unusable { method: method.to_owned() })
+    }
+
+    fn ask(&mut self, request: &AuthenticatingRequest) -> Result<AuthenticatingAnswer, Ending> {
+        self.link.ask(request).map_err(monitor_gone)
+    }
+
+    /// After [`AuthenticatingAnswer::LoggedIn`].
+    pub(crate) fn logged_in(self) -> Monitor<HandingOver> {
+        Monitor::over(self.link.enter())
+    }
+}
+
+impl Monitor<HandingOver> {
+    /// The last thing this process says.
+    pub(crate) fn hand_over(&self, transport: Vec<u8>) -> Result<(), Ending> {
+        self.link.send(&HandingOverRequest::HandOver(transport)).map_err(monitor_gone)
+    }
+}
+
+fn monitor_gone(_: IpcError) -> Ending {
+    Ending::MonitorGone
+}

@@ -1,0 +1,48 @@
+//! RFC 4253 section 7: the first key exchange.
+
+use events::preauth::Event;
+use ipc::phases::{ExchangeToSign, KeyExchange, NamingUser};
+use wire::msg::SSH_DISCONNECT_PROTOCOL_ERROR;
+
+use crate::ask_monitor::Monitor;
+use crate::ending::{self, Ending};
+use crate::peer::{Happened, Peer};
+
+/// Until both directions are encrypted. The host key signs on the way, once.
+pub(crate) fn exchange_keys(peer: &mut Peer, monitor: Monitor<KeyExchange>) -> Result<Monitor<NamingUser>, Ending> {
+    let to_sign = loop {
+        match peer.next(monitor.socket()).map_err(|error| ending::end(error, peer, &monitor))? {
+            Happened::SignExchangeHash { host_key, algorithm, exchange_hash } => {
+                break ExchangeToSign { host_key, algorithm, exchange_hash };
+            }
+            Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
+            Happened::Disconnected { reason, text } => {
+                monitor.record(Event::ReceivedDisconnect { reason, text });
+                return Err(Ending::Over);
+            }
+            _ => return Err(out_of_order(peer, &monitor)),
+        }
+    };
+    let (signature, monitor) = monitor.sign_exchange(to_sign)?;
+    peer.signature(&signature).map_err(|error| ending::end(error, peer, &monitor))?;
+    loop {
+        match peer.next(monitor.socket()).map_err(|error| ending::end(error, peer, &monitor))? {
+            Happened::NewKeys => return Ok(monitor),
+            Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
+            Happened::Disconnected { reason, text } => {
+                monitor.record(Event::ReceivedDisconnect { reason, text });
+                return Err(Ending::Over);
+            }
+            _ => return Err(out_of_order(peer, &monitor)),
+        }
+    }
+}
+
+/// The transport lets nothing else through before the first NEWKEYS; should it ever, the connection ends here.
+fn out_of_order<P>(peer: &mut Peer, monitor: &Monitor<P>) -> Ending
+where
+    P: ipc::Phase,
+    P::Request: crate::ask_monitor::Recording,
+{
+    ending::disconnect(SSH_DISCONNECT_PROTOCOL_ERROR, "Packet before key exchange".to_owned(), peer, monitor)
+}

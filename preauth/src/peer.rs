@@ -1,0 +1,213 @@
+//! The peer: its descriptors and its transport, moved forward by one blocking poll(2).
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use ipc::start::PreauthStart;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sandbox::LockedDown;
+use settings::PreauthSettings;
+use transport::{Event, HandOverState, ServerSettings, Transport};
+
+use crate::ending::ConnectionError;
+
+/// How long a peer that is told to go may take to read it.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Somebody on the network.
+pub(crate) struct Peer {
+    transport: Transport,
+    reads: OwnedFd,
+    /// The second of two pipes; a socket is read and written through one descriptor.
+    writes: Option<OwnedFd>,
+    host_keys: Vec<(u32, Vec<u8>)>,
+}
+
+/// What has happened on the network: [`Event`] as a value of its own.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    PeerIdentified,
+    SignExchangeHash { host_key: u32, algorithm: String, exchange_hash: Vec<u8> },
+    NewKeys,
+    Packet(Vec<u8>),
+    Disconnected { reason: u32, text: String },
+    Debug { text: String },
+}
+
+impl From<Event<'_>> for Happened {
+    fn from(event: Event<'_>) -> Self {
+        match event {
+            Event::PeerIdentified { .. } => Self::PeerIdentified,
+            Event::SignExchangeHash { host_key, algorithm, exchange_hash } => Self::SignExchangeHash {
+                host_key,
+                algorithm: algorithm.to_owned(),
+                exchange_hash: exchange_hash.to_vec(),
+            },
+            Event::NewKeys { .. } => Self::NewKeys,
+            Event::Packet(payload) => Self::Packet(payload.to_vec()),
+            Event::Disconnected { reason, text } => Self::Disconnected { reason, text: text.to_owned() },
+            Event::Debug { text } => Self::Debug { text: text.to_owned() },
+        }
+    }
+}
+
+impl Peer {
+    /// A peer that has not said anything yet, over one socket or two pipes.
+    pub(crate) fn over(network: Vec<OwnedFd>, start: &PreauthStart, locked_down: &LockedDown) -> io::Result<Self> {
+        let mut network = network.into_iter();
+        let (Some(reads), writes, None) = (network.next(), network.next(), network.next()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        for descriptor in [Some(&reads), writes.as_ref()].into_iter().flatten() {
+            sys::fd::set_nonblocking(descriptor.as_fd(), true)?;
+        }
+        let host_keys = start.host_keys.iter().map(|key| (key.index, key.blob.clone())).collect();
+        let transport = Transport::accept(server_settings(start), locked_down);
+        Ok(Self { transport, reads, writes, host_keys })
+    }
+
+    /// What happens next; output goes out and input comes in meanwhile. `monitor` is watched: it never speaks unasked,
+    /// so whatever is to be seen there is its end.
+    pub(crate) fn next(&mut self, monitor: BorrowedFd<'_>) -> Result<Happened, ConnectionError> {
+        loop {
+            if let Some(event) = self.transport.next_event().map_err(ConnectionError::Transport)? {
+                return Ok(event.into());
+            }
+            self.wait(monitor)?;
+        }
+    }
+
+    fn wait(&mut self, monitor: BorrowedFd<'_>) -> Result<(), ConnectionError> {
+        let (input, output) = (self.transport.wants_input(), self.transport.output_pending() > 0);
+        let watch = |wanted, flag| if wanted { flag } else { PollFlags::empty() };
+        let mut watched = [
+            PollFd::new(monitor, PollFlags::POLLIN),
+            PollFd::new(self.reads.as_fd(), watch(input, PollFlags::POLLIN)),
+            PollFd::new(self.writing_end(), watch(output, PollFlags::POLLOUT)),
+        ];
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(ConnectionError::Broken(error.into())),
+        }
+        let [monitor, reads, writes] = watched.map(|one| one.any() == Some(true));
+        if monitor {
+            return Err(ConnectionError::MonitorGone);
+        }
+        if output && writes {
+            self.write()?;
+        }
+        if reads {
+            // Also when nothing is wanted: a connection that was reset shows here, and would be polled for ever.
+            if input { self.read()? } else { self.notice_hang_up(writes)? }
+        }
+        Ok(())
+    }
+
+    fn writing_end(&self) -> BorrowedFd<'_> {
+        self.writes.as_ref().unwrap_or(&self.reads).as_fd()
+    }
+
+    fn read(&mut self) -> Result<(), ConnectionError> {
+        let space = self.transport.input_space();
+        if space.is_empty() {
+            return Ok(());
+        }
+        match sys::fd::read(self.reads.as_fd(), space) {
+            Ok(0) => Err(ConnectionError::Closed),
+            Ok(count) => {
+                self.transport.input_filled(count);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(ConnectionError::Broken(error)),
+        }
+    }
+
+    /// POLLHUP and POLLERR come unasked. With no input wanted they mean that our output has nowhere to go.
+    fn notice_hang_up(&mut self, writes: bool) -> Result<(), ConnectionError> {
+        if writes { self.write() } else { Err(ConnectionError::Closed) }
+    }
+
+    fn write(&mut self) -> Result<(), ConnectionError> {
+        match sys::fd::write(self.writing_end(), self.transport.output()) {
+            Ok(count) => {
+                self.transport.output_written(count);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ConnectionError::Closed),
+            Err(error) => Err(ConnectionError::Broken(error)),
+        }
+    }
+
+    /// The answer to [`Happened::SignExchangeHash`].
+    pub(crate) fn signature(&mut self, blob: &[u8]) -> Result<(), ConnectionError> {
+        self.transport.signature(blob).map_err(ConnectionError::Transport)
+    }
+
+    /// Queues a message.
+    pub(crate) fn send(&mut self, payload: &[u8]) {
+        self.transport.send(payload);
+    }
+
+    /// Answers the last packet with SSH_MSG_UNIMPLEMENTED.
+    pub(crate) fn unimplemented(&mut self) {
+        self.transport.unimplemented();
+    }
+
+    /// Whether this blob is the host key that the first key exchange was signed with.
+    pub(crate) fn is_host_key_of_exchange(&self, blob: &[u8]) -> bool {
+        let used = self.transport.host_key_index();
+        self.host_keys.iter().any(|(index, listed)| Some(*index) == used && listed == blob)
+    }
+
+    /// Says SSH_MSG_DISCONNECT and waits a moment for it to go out.
+    pub(crate) fn say_goodbye(&mut self, reason: u32, why: &str) {
+        self.transport.disconnect(reason, why);
+        let until = sys::clock::monotonic().saturating_add(GOODBYE);
+        while self.transport.output_pending() > 0 {
+            if self.write().is_err() {
+                return;
+            }
+            let left = until.saturating_sub(sys::clock::monotonic());
+            if self.transport.output_pending() == 0 || left.is_zero() {
+                return;
+            }
+            let mut watched = [PollFd::new(self.writing_end(), PollFlags::POLLOUT)];
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            if matches!(poll(&mut watched, timeout), Ok(0)) {
+                return;
+            }
+        }
+    }
+
+    /// Gives up the transport; the descriptors close.
+    pub(crate) fn into_hand_over(self) -> HandOverState {
+        self.transport.into_hand_over()
+    }
+}
+
+/// What the transport needs of what this process was told.
+fn server_settings(start: &PreauthStart) -> ServerSettings {
+    let PreauthSettings { kex_algorithms, ciphers, macs, pubkey_accepted_algorithms, .. } = &start.settings;
+    let host_key = |key: &ipc::start::OfferedHostKey| transport::HostKey {
+        algorithm: key.algorithm.clone(),
+        index: key.index,
+        blob: key.blob.clone(),
+    };
+    ServerSettings {
+        software_version: start.identification.clone(),
+        kex_algorithms: kex_algorithms.clone(),
+        ciphers: ciphers.clone(),
+        macs: macs.clone(),
+        compression: transport::Compression::Delayed,
+        host_keys: start.host_keys.iter().map(host_key).collect(),
+        server_sig_algs: pubkey_accepted_algorithms.join(","),
+        // Nobody stays long enough before login for a limit to matter but the cipher's own.
+        rekey_bytes: 0,
+        rekey_seconds: 0,
+        largest_packet: transport::limits::LARGEST_PACKET_BEFORE_LOGIN,
+    }
+}

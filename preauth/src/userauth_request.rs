@@ -1,0 +1,116 @@
+//! SSH_MSG_USERAUTH_REQUEST taken apart (RFC 4252 section 5).
+
+use ipc::phases::OfferedKey;
+use wire::{Reader, WireError};
+
+/// `publickey` that also names our host key (OpenSSH's PROTOCOL, section 3.1).
+pub(crate) const HOSTBOUND: &str = "publickey-hostbound-v00@openssh.com";
+
+/// A request's fixed part and its method.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UserauthRequest<'a> {
+    /// As sent: names that are not UTF-8 are shown with replacement characters, which no account has.
+    pub(crate) user: String,
+    /// The service to start after login.
+    pub(crate) service: String,
+    pub(crate) method: Method<'a>,
+}
+
+/// The methods that need more than a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Method<'a> {
+    None,
+    QueryKey { key: OfferedKey, host_key: Option<&'a [u8]> },
+    CheckSignature { key: OfferedKey, signature: &'a [u8], host_key: Option<&'a [u8]> },
+    Other(String),
+}
+
+impl<'a> UserauthRequest<'a> {
+    /// Reads a packet's payload, the message number included.
+    pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(payload);
+        reader.u8()?;
+        let user = text(reader.string()?);
+        let service = text(reader.string()?);
+        let method = match reader.string()? {
+            b"none" => Method::None,
+            b"publickey" => key_method(reader, false)?,
+            hostbound if hostbound == HOSTBOUND.as_bytes() => key_method(reader, true)?,
+            other => Method::Other(text(other)),
+        };
+        Ok(Self { user, service, method })
+    }
+}
+
+fn key_method(mut reader: Reader<'_>, hostbound: bool) -> Result<Method<'_>, WireError> {
+    let signed = reader.boolean()?;
+    let key = OfferedKey { algorithm: text(reader.string()?), blob: reader.string()?.to_vec() };
+    let host_key = if hostbound { Some(reader.string()?) } else { None };
+    let signature = if signed { Some(reader.string()?) } else { None };
+    reader.finish()?;
+    Ok(match signature {
+        Some(signature) => Method::CheckSignature { key, signature, host_key },
+        None => Method::QueryKey { key, host_key },
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use wire::Write;
+    use wire::msg::SSH_MSG_USERAUTH_REQUEST;
+
+    fn request(method: &str) -> Vec<u8> {
+        let mut payload = vec![SSH_MSG_USERAUTH_REQUEST];
+        payload.put_string("alice");
+        payload.put_string("ssh-connection");
+        payload.put_string(method);
+        payload
+    }
+
+    #[test]
+    fn a_query_and_a_signature_differ_by_the_boolean() {
+        let mut query = request("publickey");
+        query.put_boolean(false);
+        query.put_string("ssh-ed25519");
+        query.put_string("blob");
+        let key = OfferedKey { algorithm: "ssh-ed25519".to_owned(), blob: b"blob".to_vec() };
+        let parsed = UserauthRequest::parse(&query).unwrap();
+        assert_eq!(parsed.method, Method::QueryKey { key, host_key: None });
+        query.put_string("a signature that a query must not carry");
+        assert_eq!(UserauthRequest::parse(&query), Err(WireError::Trailing));
+    }
+
+    #[test]
+    fn hostbound_names_the_host_key_before_the_signature() {
+        let mut signed = request(HOSTBOUND);
+        signed.put_boolean(true);
+        signed.put_string("ssh-ed25519");
+        signed.put_string("blob");
+        signed.put_string("host key");
+        signed.put_string("signature");
+        let parsed = UserauthRequest::parse(&signed).unwrap();
+        let Method::CheckSignature { signature, host_key, .. } = parsed.method else { panic!("{parsed:?}") };
+        assert_eq!((signature, host_key), (&b"signature"[..], Some(&b"host key"[..])));
+    }
+
+    #[test]
+    fn methods_with_anything_behind_their_name_are_other_methods() {
+        let mut password = request("password");
+        password.put_boolean(false);
+        password.put_string("secret");
+        assert_eq!(UserauthRequest::parse(&password).unwrap().method, Method::Other("password".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes: Vec<u8>) {
+            let _ = UserauthRequest::parse(&bytes);
+        }
+    }
+}
