@@ -1,9 +1,109 @@
-//! `sshd-launch`: from the monitor's start message to the user's command.
+//! `sshd-launch`: a moment of root that becomes the user and is replaced by one command.
+//!
+//! The monitor has decided everything; this process only carries it out, in an order that never lets the user's files
+//! be touched with more rights than the user's own: terminal, chroot, identity, home, exec.
 
+mod message_of_the_day;
+
+use std::ffi::{CString, OsStr};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 
-/// Runs the process.
+use ipc::IpcError;
+use ipc::start::{LINK, LaunchStart};
+use thiserror::Error;
+
+/// The first descriptor that the command does not get.
+const FIRST_UNWANTED: i32 = 3;
+
+/// Why there is no command. The text goes to the command's standard error, as theirs' does.
+#[derive(Debug, Error)]
+enum LaunchError {
+    #[error("sshd-launch: {0}")]
+    Start(#[from] IpcError),
+    #[error("sshd-launch: {0}")]
+    Link(io::Error),
+    #[error("cannot make the terminal the controlling one: {0}")]
+    Terminal(io::Error),
+    #[error("chroot(\"{directory}\"): {error}")]
+    Chroot { directory: String, error: io::Error },
+    #[error("cannot become the user: {0}")]
+    Identity(io::Error),
+    #[error("sshd-launch: an argument holds a NUL byte")]
+    Nul(#[from] std::ffi::NulError),
+    #[error("{shell}: {error}")]
+    Exec { shell: String, error: io::Error },
+}
+
+/// The life of the process: it ends by becoming another program.
 #[must_use]
 pub fn run() -> ExitCode {
+    sys::title::init();
+    let Err(error) = launch() else { return ExitCode::FAILURE };
+    say(&error.to_string());
     ExitCode::FAILURE
+}
+
+/// Nothing can be done when even the complaint cannot be written.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Returns only with a reason why the command does not run, or when there was only something to say.
+fn launch() -> Result<(), LaunchError> {
+    let link = sys::fd::adopt(LINK).map_err(LaunchError::Link)?;
+    let (start, descriptors, link): (LaunchStart, _, _) = ipc::start::receive(link)?;
+    drop((descriptors, link));
+    if start.terminal {
+        sys::pty::make_controlling(io::stdin().as_fd()).map_err(LaunchError::Terminal)?;
+    }
+    if let Some(directory) = &start.chroot {
+        // The monitor has looked at every component of it.
+        sys::identity::enter_root(Path::new(directory))
+            .map_err(|error| LaunchError::Chroot { directory: directory.clone(), error })?;
+    }
+    if let Some(identity) = &start.identity {
+        sys::identity::become_for_ever(identity).map_err(LaunchError::Identity)?;
+    }
+    go_home(&start);
+    if let Some(text) = &start.only_say {
+        let _ = writeln!(io::stdout(), "{text}");
+        return Ok(());
+    }
+    if start.message_of_the_day {
+        message_of_the_day::show(Path::new(&start.home));
+    }
+    Err(exec(&start))
+}
+
+/// The command starts in its user's home, or where this process already is: in the root directory.
+fn go_home(start: &LaunchStart) {
+    let _ = std::env::set_current_dir("/");
+    if let Err(error) = std::env::set_current_dir(&start.home) {
+        // Theirs is silent inside a chroot, where homes are often missing on purpose.
+        if start.chroot.is_none() {
+            say(&format!("Could not chdir to home directory {}: {}", start.home, in_words(&error)));
+        }
+    }
+}
+
+fn exec(start: &LaunchStart) -> LaunchError {
+    let strings = |list: &[Vec<u8>]| list.iter().map(|one| CString::new(one.clone())).collect::<Result<Vec<_>, _>>();
+    let prepared = CString::new(start.shell.as_str())
+        .and_then(|shell| Ok((shell, strings(&start.arguments)?, strings(&start.environment)?)));
+    let (shell, arguments, environment) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return error.into(),
+    };
+    sys::fd::close_all_from(FIRST_UNWANTED);
+    let error = sys::process::exec(&shell, &arguments, &environment);
+    LaunchError::Exec { shell: OsStr::from_bytes(shell.as_bytes()).to_string_lossy().into_owned(), error }
+}
+
+/// What strerror(3) says, without the number that Rust puts behind it.
+fn in_words(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).desc().to_owned())
 }
