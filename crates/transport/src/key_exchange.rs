@@ -20,10 +20,12 @@ impl Transport {
     /// Sends KEXINIT, unless a key exchange is under way already or none has happened yet.
     pub fn start_rekey(&mut self) {
         let may_start = self.session_id.is_some() && matches!(self.exchange, Exchange::None);
-        if may_start && self.ended.is_none() && !self.waits_for_hand_over() {
-            if let Err(error) = self.send_kexinit() {
-                self.fail(error);
-            }
+        if may_start
+            && self.ended.is_none()
+            && !self.waits_for_hand_over()
+            && let Err(error) = self.send_kexinit()
+        {
+            self.fail(error);
         }
     }
 

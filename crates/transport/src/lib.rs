@@ -34,6 +34,8 @@ mod sending;
 mod settings;
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod versions;
 

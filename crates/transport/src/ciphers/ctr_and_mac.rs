@@ -72,6 +72,6 @@ impl CtrAndMac {
 
     /// Packets fill whole blocks, so the bytes before this packet tell its first counter.
     fn counter(&self, position: &Position) -> u128 {
-        self.first_counter.wrapping_add(u128::from(position.bytes / BLOCK as u64))
+        self.first_counter.wrapping_add(u128::from(position.bytes >> BLOCK.ilog2()))
     }
 }

@@ -67,7 +67,7 @@ pub(crate) struct Mac {
 
 #[derive(Debug)]
 enum Keyed {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Umac64(Box<Umac<2>>),
     Umac128(Box<Umac<4>>),
 }
@@ -75,9 +75,9 @@ enum Keyed {
 impl Mac {
     pub(crate) fn new(name: MacName, key: &[u8]) -> Option<Self> {
         let (keyed, tag_length) = match name.algorithm {
-            MacAlgorithm::HmacSha1 => (Keyed::Hmac(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key)), 20),
-            MacAlgorithm::HmacSha256 => (Keyed::Hmac(hmac::Key::new(hmac::HMAC_SHA256, key)), 32),
-            MacAlgorithm::HmacSha512 => (Keyed::Hmac(hmac::Key::new(hmac::HMAC_SHA512, key)), 64),
+            MacAlgorithm::HmacSha1 => (hmac_keyed(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key), 20),
+            MacAlgorithm::HmacSha256 => (hmac_keyed(hmac::HMAC_SHA256, key), 32),
+            MacAlgorithm::HmacSha512 => (hmac_keyed(hmac::HMAC_SHA512, key), 64),
             MacAlgorithm::Umac64 => (Keyed::Umac64(Box::new(Umac::new(key)?)), 8),
             MacAlgorithm::Umac128 => (Keyed::Umac128(Box::new(Umac::new(key)?)), 16),
         };
@@ -115,6 +115,10 @@ impl Mac {
         self.compute(sequence, covered, expected);
         bool::from((*expected).ct_eq(tag)).then_some(())
     }
+}
+
+fn hmac_keyed(algorithm: hmac::Algorithm, key: &[u8]) -> Keyed {
+    Keyed::Hmac(Box::new(hmac::Key::new(algorithm, key)))
 }
 
 fn copy(from: &[u8], to: &mut [u8]) {

@@ -49,8 +49,7 @@ impl<const STREAMS: usize> Umac<STREAMS> {
         let mut l2 = KeyStream::new(&aes, 2);
         let l2_key = std::array::from_fn(|_| {
             let key = l2.u64() & 0x01ff_ffff_01ff_ffff;
-            // 16 bytes that belong to the wider hash.
-            (l2.u64(), l2.u64());
+            let _of_the_wider_hash = [l2.u64(), l2.u64()];
             key
         });
         let mut l3 = KeyStream::new(&aes, 3);
@@ -166,9 +165,11 @@ fn nh_step(sum: &mut [u64; 4], words: &[u8; 32], low: &[u32; 4], high: &[u32; 4]
 
 /// Whole blocks that are not the last, and the last, which may be empty only if the message is.
 fn split_last_block(message: &[u8]) -> (&[[u8; L1_BLOCK]], &[u8]) {
-    let before_last = message.len().saturating_sub(1) / L1_BLOCK * L1_BLOCK;
-    let (whole, last) = message.split_at_checked(before_last).unwrap_or((&[], message));
-    (whole.as_chunks().0, last)
+    let (whole, rest) = message.as_chunks();
+    match whole.split_last() {
+        Some((last, before)) if rest.is_empty() => (before, last),
+        _ => (whole, rest),
+    }
 }
 
 /// NH's result plus the block's length in bits.

@@ -1,0 +1,301 @@
+//! The client's role, for tests: it uses the packets of this crate with the directions exchanged, and makes its own half
+//! of every key exchange.
+
+use aws_lc_rs::{
+    agreement::{self, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral},
+    digest, kem,
+    rand::SystemRandom,
+};
+use wire::{Reader, Write, msg};
+
+use super::Choice;
+use crate::{
+    buffer::Buffer,
+    ciphers::{CipherName, Position},
+    kex::{HashInput, KexMethod, KeySource, exchange_hash},
+    limits::LARGEST_PACKET,
+    macs::MacName,
+    packets::{Incoming, Outgoing, PACKET_HEADER},
+    secret::Secret,
+};
+
+pub(super) const CLIENT_VERSION: &str = "SSH-2.0-test_client";
+
+pub(super) struct Client {
+    pub(super) choice: Choice,
+    /// Bytes for the server.
+    pub(super) out: Buffer,
+    incoming: Incoming,
+    pub(super) outgoing: Outgoing,
+    input: Buffer,
+    server_version: Option<Vec<u8>>,
+    my_kexinit: Option<Vec<u8>>,
+    server_kexinit: Option<Vec<u8>>,
+    secret: Option<Ephemeral>,
+    next_incoming: Option<crate::ciphers::DirectionKeys>,
+    session_id: Option<Vec<u8>>,
+    /// Payloads that are not about key exchange.
+    pub(super) received: Vec<Vec<u8>>,
+    pub(super) key_exchanges: u32,
+    /// Payloads to be sent once the key exchange is over.
+    later: Vec<Vec<u8>>,
+    authenticated: bool,
+}
+
+enum Ephemeral {
+    Curve(EphemeralPrivateKey),
+    MlKem(Box<kem::DecapsulationKey<kem::AlgorithmId>>, EphemeralPrivateKey),
+    Sntrup(Box<sntrup::sntrup761::DecapsulationKey>, EphemeralPrivateKey),
+}
+
+impl Client {
+    pub(super) fn new(choice: Choice) -> Self {
+        let mut client = Self {
+            choice,
+            out: Buffer::default(),
+            incoming: Incoming::unprotected(Position::default()),
+            outgoing: Outgoing::unprotected(Position::default()),
+            input: Buffer::default(),
+            server_version: None,
+            my_kexinit: None,
+            server_kexinit: None,
+            secret: None,
+            next_incoming: None,
+            session_id: None,
+            received: Vec::new(),
+            key_exchanges: 0,
+            later: Vec::new(),
+            authenticated: false,
+        };
+        client.out.append(CLIENT_VERSION.as_bytes());
+        client.out.append(b"\r\n");
+        client
+    }
+
+    /// Everything to be sent, at once.
+    pub(super) fn take_output(&mut self) -> Vec<u8> {
+        let bytes = self.out.waiting().to_vec();
+        self.out.consume(bytes.len());
+        bytes
+    }
+
+    /// Seals a packet whatever the state is.
+    pub(super) fn send_now(&mut self, payload: &[u8]) {
+        self.out.begin_draft(PACKET_HEADER);
+        self.out.make_room(payload.len());
+        self.out.free_mut()[..payload.len()].copy_from_slice(payload);
+        self.out.draft_filled(payload.len());
+        self.outgoing.seal(&mut self.out).unwrap();
+    }
+
+    /// Sends a message as a well-behaved client: not between its KEXINIT and NEWKEYS.
+    pub(super) fn send(&mut self, payload: &[u8]) {
+        if self.my_kexinit.is_some() || self.session_id.is_none() {
+            self.later.push(payload.to_vec());
+        } else {
+            self.send_now(payload);
+        }
+    }
+
+    pub(super) fn start_key_exchange(&mut self) {
+        if self.my_kexinit.is_none() {
+            let kexinit = self.kexinit();
+            self.send_now(&kexinit);
+            self.my_kexinit = Some(kexinit);
+        }
+    }
+
+    pub(super) fn kexinit(&self) -> Vec<u8> {
+        let choice = &self.choice;
+        let mut payload = vec![msg::SSH_MSG_KEXINIT];
+        payload.put_bytes(&[9; 16]);
+        let signals = [("kex-strict-c-v00@openssh.com", choice.strict), ("ext-info-c", choice.ext_info)];
+        let signals = signals.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name);
+        payload.put_name_list(choice.guess.into_iter().chain([choice.kex]).chain(signals));
+        payload.put_name_list(["ssh-ed25519"]);
+        for list in [choice.cipher, choice.cipher, choice.mac, choice.mac, choice.compression, choice.compression] {
+            payload.put_name_list([list]);
+        }
+        payload.put_name_list([]);
+        payload.put_name_list([]);
+        payload.put_boolean(choice.first_kex_packet_follows);
+        payload.put_u32(0);
+        payload
+    }
+
+    /// SSH_MSG_USERAUTH_SUCCESS has been read.
+    pub(super) fn authenticated(&mut self) {
+        self.authenticated = true;
+        self.begin_compression_if_due();
+    }
+
+    fn begin_compression_if_due(&mut self) {
+        if self.authenticated {
+            self.incoming.begin_compression_if_agreed();
+            self.outgoing.begin_compression_if_agreed();
+        }
+    }
+
+    /// Reads what the server sent; answers the key exchange.
+    pub(super) fn take_input(&mut self, bytes: &[u8]) {
+        self.input.append(bytes);
+        if self.server_version.is_none() {
+            let Some(end) = self.input.waiting().iter().position(|byte| *byte == b'\n') else { return };
+            self.server_version = Some(self.input.waiting()[..end - 1].to_vec());
+            self.input.consume(end + 1);
+            self.start_key_exchange();
+        }
+        while let Some(opened) = self.incoming.open(&mut self.input, LARGEST_PACKET).unwrap() {
+            let payload = self.incoming.payload(&self.input, &opened).to_vec();
+            self.take_message(payload);
+        }
+    }
+
+    fn take_message(&mut self, payload: Vec<u8>) {
+        match payload[0] {
+            msg::SSH_MSG_KEXINIT => {
+                self.start_key_exchange();
+                self.server_kexinit = Some(payload);
+                let (secret, public) = make_ephemeral(self.choice.kex);
+                self.secret = Some(secret);
+                let mut init = vec![msg::SSH_MSG_KEX_ECDH_INIT];
+                init.put_string(public);
+                self.send_now(&init);
+            }
+            msg::SSH_MSG_KEX_ECDH_REPLY => self.take_reply(&payload),
+            msg::SSH_MSG_NEWKEYS => {
+                let keys = self.next_incoming.take().unwrap();
+                let compresses = self.choice.compression != "none";
+                self.incoming.switch_to(keys, self.choice.strict, compresses).unwrap();
+                self.begin_compression_if_due();
+                self.key_exchanges += 1;
+            }
+            _ => self.received.push(payload),
+        }
+    }
+
+    /// The "signature" of a test host is the exchange hash itself: both sides must have computed the same.
+    fn take_reply(&mut self, payload: &[u8]) {
+        let mut reader = Reader::new(&payload[1..]);
+        let (host_key, server_value) = (reader.string().unwrap(), reader.string().unwrap());
+        let signature = reader.string().unwrap();
+        reader.finish().unwrap();
+        let (secret, public) = match self.secret.take().unwrap() {
+            Ephemeral::Curve(mine) => {
+                let public = mine.compute_public_key().unwrap().as_ref().to_vec();
+                (mpint(&agree(mine, server_value)), public)
+            }
+            Ephemeral::MlKem(kem_key, mine) => {
+                let public = mine.compute_public_key().unwrap().as_ref().to_vec();
+                let public = [kem_key.encapsulation_key().unwrap().key_bytes().unwrap().as_ref(), &public].concat();
+                let kem_secret = kem_key.decapsulate(server_value[..1088].into()).unwrap();
+                let both = [kem_secret.as_ref(), &agree(mine, &server_value[1088..])].concat();
+                (string(digest::digest(&digest::SHA256, &both).as_ref()), public)
+            }
+            Ephemeral::Sntrup(kem_key, mine) => {
+                let public = mine.compute_public_key().unwrap().as_ref().to_vec();
+                let public = [kem_key.encapsulation_key().as_ref(), &public].concat();
+                let ciphertext = sntrup::sntrup761::Ciphertext::try_from(&server_value[..1039]).unwrap();
+                let both = [kem_key.decapsulate(&ciphertext).as_ref(), &agree(mine, &server_value[1039..])].concat();
+                (string(digest::digest(&digest::SHA512, &both).as_ref()), public)
+            }
+        };
+        let shared_secret = Secret::from(secret);
+        let method = KexMethod::by_name(self.choice.kex).unwrap();
+        let my_kexinit = self.my_kexinit.take().unwrap();
+        let hash = exchange_hash(
+            method,
+            &HashInput {
+                client_version: CLIENT_VERSION.as_bytes(),
+                server_version: self.server_version.as_deref().unwrap(),
+                client_kexinit: &my_kexinit,
+                server_kexinit: &self.server_kexinit.take().unwrap(),
+                host_key,
+                client_value: &public,
+                server_value,
+                shared_secret: &shared_secret,
+            },
+        );
+        assert_eq!(signature, hash, "the exchange hashes differ");
+        let session_id = self.session_id.get_or_insert(hash.clone());
+        let source =
+            KeySource { method, shared_secret: &shared_secret, exchange_hash: &hash, session_id: &session_id.clone() };
+        let cipher = CipherName::by_name(self.choice.cipher).unwrap();
+        let mac = MacName::by_name(self.choice.mac).filter(|_| !cipher.is_aead());
+        self.next_incoming = Some(source.server_to_client(cipher, mac));
+        self.send_now(&[msg::SSH_MSG_NEWKEYS]);
+        let compresses = self.choice.compression != "none";
+        self.outgoing.switch_to(source.client_to_server(cipher, mac), self.choice.strict, compresses).unwrap();
+        self.begin_compression_if_due();
+        for payload in std::mem::take(&mut self.later) {
+            self.send_now(&payload);
+        }
+    }
+}
+
+fn make_ephemeral(kex: &str) -> (Ephemeral, Vec<u8>) {
+    let curve = |algorithm| {
+        let mine = EphemeralPrivateKey::generate(algorithm, &SystemRandom::new()).unwrap();
+        let public = mine.compute_public_key().unwrap().as_ref().to_vec();
+        (mine, public)
+    };
+    let algorithm = match KexMethod::by_name(kex).unwrap() {
+        KexMethod::NistP256 => &agreement::ECDH_P256,
+        KexMethod::NistP384 => &agreement::ECDH_P384,
+        KexMethod::NistP521 => &agreement::ECDH_P521,
+        _ => &agreement::X25519,
+    };
+    let (mine, public) = curve(algorithm);
+    match KexMethod::by_name(kex).unwrap() {
+        KexMethod::MlKem768X25519 => {
+            let kem_key = kem::DecapsulationKey::generate(&kem::ML_KEM_768).unwrap();
+            let both = [kem_key.encapsulation_key().unwrap().key_bytes().unwrap().as_ref(), &public].concat();
+            (Ephemeral::MlKem(Box::new(kem_key), mine), both)
+        }
+        KexMethod::Sntrup761X25519 => {
+            let (key, secret) = sntrup::sntrup761::generate_key(&mut NotRandom(1));
+            (Ephemeral::Sntrup(Box::new(secret), mine), [key.as_ref(), &public].concat())
+        }
+        _ => (Ephemeral::Curve(mine), public),
+    }
+}
+
+fn agree(mine: EphemeralPrivateKey, theirs: &[u8]) -> Vec<u8> {
+    let theirs = UnparsedPublicKey::new(mine.algorithm(), theirs);
+    agree_ephemeral(mine, theirs, (), |agreed| Ok(agreed.to_vec())).unwrap()
+}
+
+fn mpint(number: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    encoded.put_mpint(number);
+    encoded
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    encoded.put_string(bytes);
+    encoded
+}
+
+/// A generator for a key that protects nothing.
+struct NotRandom(u64);
+
+impl rand_core::TryRng for NotRandom {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        self.try_next_u64().map(|number| (number >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Ok(self.0)
+    }
+
+    fn try_fill_bytes(&mut self, place: &mut [u8]) -> Result<(), Self::Error> {
+        place.iter_mut().for_each(|byte| *byte = self.try_next_u32().unwrap_or(0) as u8);
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for NotRandom {}
