@@ -1,30 +1,78 @@
-//! What the process of a logged-in user may know of the configuration.
+//! What the process after login may know.
 
 use serde::{Deserialize, Serialize};
 
-/// Lists are expanded: every name is one that this build knows, in the order of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionSettings {
-    /// `KexAlgorithms`, for key exchanges to come.
-    pub kex_algorithms: Vec<String>,
-    /// `Ciphers`
-    pub ciphers: Vec<String>,
-    /// `MACs`
-    pub macs: Vec<String>,
-    /// `Compression`: whether `zlib@openssh.com` is offered.
-    pub compression: bool,
-    /// `PubkeyAcceptedAlgorithms`, for `server-sig-algs`.
-    pub pubkey_accepted_algorithms: Vec<String>,
-    /// `RekeyLimit`: bytes, 0 for the cipher's default.
-    pub rekey_bytes: u64,
-    /// `RekeyLimit`: seconds, 0 for never.
-    pub rekey_seconds: u64,
-    /// `AcceptEnv`: patterns of names.
-    pub accept_env: Vec<String>,
-    /// `MaxSessions`
-    pub max_sessions: u32,
-    /// `ClientAliveInterval` in seconds, 0 for never.
-    pub client_alive_interval: u64,
-    /// `ClientAliveCountMax`
-    pub client_alive_count_max: u32,
+use crate::Effective;
+use crate::preauth::settings_of_one_process;
+use crate::values::{
+    ChannelTimeout, Compression, Forwarding, GatewayPorts, IpQos, LogLevel, PermitListen, Seconds, Tunnel,
+};
+
+settings_of_one_process! {
+    /// Settings of `sshd-session`, for the user who logged in.
+    SessionSettings, Session, {
+        /// First display number for X11 forwarding.
+        x11_display_offset: u32 = X11DisplayOffset,
+        /// How many sessions the connection may open.
+        max_sessions: u32 = MaxSessions,
+        /// After how many seconds of silence the client is asked whether it lives; 0 means never.
+        client_alive_interval: u64 = ClientAliveInterval =>
+            |effective: &Effective| u64::from(effective.client_alive_interval.0),
+        /// How many such questions may stay unanswered; 0 means any number.
+        client_alive_count_max: u32 = ClientAliveCountMax,
+        /// umask for sockets of forwardings.
+        stream_local_bind_mask: u32 = StreamLocalBindMask,
+        /// After how long a connection without channels is closed.
+        unused_connection_timeout: Option<Seconds> = UnusedConnectionTimeout,
+        /// Whether X11 may be forwarded.
+        x11_forwarding: bool = X11Forwarding,
+        /// Whether X11 displays listen on loopback alone.
+        x11_use_localhost: bool = X11UseLocalhost,
+        /// Whether terminals may be asked for.
+        permit_tty: bool = PermitTTY,
+        /// Whether `zlib@openssh.com` is offered.
+        compression: bool = Compression => |effective: &Effective| effective.compression == Compression::Delayed,
+        /// Which addresses remote forwardings listen on.
+        gateway_ports: GatewayPorts = GatewayPorts,
+        /// Directions of TCP forwarding.
+        allow_tcp_forwarding: Forwarding = AllowTcpForwarding,
+        /// Whether the agent may be forwarded.
+        allow_agent_forwarding: bool = AllowAgentForwarding,
+        /// Whether all forwarding is off.
+        disable_forwarding: bool = DisableForwarding,
+        /// Directions of Unix-domain forwarding.
+        allow_stream_local_forwarding: Forwarding = AllowStreamLocalForwarding,
+        /// Whether old socket files are removed.
+        stream_local_bind_unlink: bool = StreamLocalBindUnlink,
+        /// Ciphers, preferred first.
+        ciphers: Vec<String> = Ciphers,
+        /// MACs, preferred first.
+        macs: Vec<String> = Macs,
+        /// Text behind the version in our identification line.
+        version_addendum: Option<String> = VersionAddendum,
+        /// Key exchange methods, preferred first.
+        kex_algorithms: Vec<String> = KexAlgorithms,
+        /// Host key algorithms, preferred first.
+        host_key_algorithms: Vec<String> = HostKeyAlgorithms,
+        /// Algorithms of users' keys, for `server-sig-algs` of later key exchanges.
+        pubkey_accepted_algorithms: Vec<String> = PubkeyAcceptedAlgorithms,
+        /// How much is logged.
+        log_level: LogLevel = LogLevel,
+        /// Environment variables that the client may set.
+        accept_env: Vec<String> = AcceptEnv,
+        /// Idle limits of channels.
+        channel_timeout: Vec<ChannelTimeout> = ChannelTimeout,
+        /// Whether tun(4) devices may be forwarded.
+        permit_tunnel: Tunnel = PermitTunnel,
+        /// Service classes.
+        ip_qos: IpQos = IPQoS,
+        /// Bytes after which new keys are due; 0 for the cipher's default.
+        rekey_bytes: u64 = RekeyLimit => |effective: &Effective| effective.rekey_limit.bytes(),
+        /// Seconds after which new keys are due; 0 for never.
+        rekey_seconds: u64 = RekeyLimit => |effective: &Effective| effective.rekey_limit.seconds(),
+        /// Destinations that forwarding may reach.
+        permit_open: PermitListen = PermitOpen,
+        /// Addresses that remote forwarding may listen on.
+        permit_listen: PermitListen = PermitListen,
+    }
 }

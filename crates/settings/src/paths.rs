@@ -1,0 +1,37 @@
+//! Where things are installed: compiled in, overridden at build time by environment variables of the same names with
+//! `BULKHEAD_` in front.
+
+macro_rules! installed {
+    ($($(#[doc = $doc:literal])+ $name:ident = $default:literal, $variable:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: &str = match option_env!($variable) { Some(path) => path, None => $default };)+
+    };
+}
+
+installed! {
+    /// Directory of `sshd_config`, host keys and `moduli`; relative Include patterns are looked up here.
+    SYSCONFDIR = "/etc/ssh", "BULKHEAD_SYSCONFDIR";
+    /// Directory of the helper programs when they do not lie beside `sshd`.
+    LIBEXECDIR = "/usr/libexec/bulkhead", "BULKHEAD_LIBEXECDIR";
+    /// Default of PidFile.
+    PIDFILE = "/var/run/sshd.pid", "BULKHEAD_PIDFILE";
+    /// Default of XAuthLocation.
+    XAUTH = "/usr/bin/xauth", "BULKHEAD_XAUTH";
+    /// The empty, root-owned directory that the pre-authentication process is locked into.
+    PRIVSEP_DIR = "/run/sshd", "BULKHEAD_PRIVSEP_DIR";
+    /// The account of the pre-authentication process.
+    PRIVSEP_USER = "sshd", "BULKHEAD_PRIVSEP_USER";
+}
+
+/// What `Match Version` is tested against. Files that ask for a version ask for OpenSSH's, whose language this is;
+/// so the string starts with the release whose behaviour we follow, and names us after it.
+pub const RELEASE: &str = concat!("OpenSSH_10.5p1 Bulkhead_", env!("CARGO_PKG_VERSION"));
+
+/// A file in [`SYSCONFDIR`].
+pub fn in_sysconfdir(name: &str) -> String {
+    format!("{SYSCONFDIR}/{name}")
+}
+
+/// A program in [`LIBEXECDIR`].
+pub fn in_libexecdir(name: &str) -> String {
+    format!("{LIBEXECDIR}/{name}")
+}

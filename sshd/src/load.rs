@@ -1,0 +1,50 @@
+//! Reading the configuration that the command line names, and telling what is wrong with it.
+
+use config::{LoadFailure, Loaded, Message};
+
+use crate::command_line::{CommandLine, Mode};
+
+/// Reads the configuration. Messages go to standard error (with `-E`, to that file) unless `-q` says otherwise.
+///
+/// # Errors
+/// The exit status; everything is said already.
+pub fn load_and_report(command_line: &CommandLine) -> Result<Loaded, u8> {
+    match load(command_line) {
+        Ok(loaded) => {
+            report(command_line, &loaded.messages, false);
+            after_loading(command_line)?;
+            Ok(loaded)
+        }
+        Err(failure) => {
+            // Even -q does not silence mistakes of the command line, and a file that is not there.
+            report(command_line, &failure.messages, failure.status == 1);
+            Err(failure.status)
+        }
+    }
+}
+
+/// Reads the configuration again, without a word (for a reload, which logs what is wrong).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn load(command_line: &CommandLine) -> Result<Loaded, LoadFailure> {
+    config::load(&command_line.load_request())
+}
+
+fn report(command_line: &CommandLine, messages: &[Message], even_if_quiet: bool) {
+    if !command_line.quiet || even_if_quiet {
+        for message in messages {
+            command_line.say(&message.escaped());
+        }
+    }
+}
+
+fn after_loading(command_line: &CommandLine) -> Result<(), u8> {
+    match command_line.left_over.first() {
+        Some(word) if command_line.why.is_none() || command_line.mode == Mode::Serve => {
+            command_line.say(&format!("Extra argument {word}."));
+            Err(1)
+        }
+        _ => Ok(()),
+    }
+}

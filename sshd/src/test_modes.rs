@@ -1,0 +1,74 @@
+//! `-t`, `-T`, `-G`: is the configuration good, and what does it come to?
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use config::{ConnectionTest, Loaded, Spelling};
+use settings::keywords::{Id, Meaning, meaning};
+
+use crate::command_line::{CommandLine, Mode};
+use crate::load::load_and_report;
+
+/// More bytes than this in all files, and `-t` refuses, as theirs (whose session processes could not be told).
+const MOST_BYTES: usize = 4_128_768;
+
+/// Runs a test mode.
+pub fn run(command_line: &CommandLine) -> ExitCode {
+    match tested(command_line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(status) => ExitCode::from(status),
+    }
+}
+
+fn tested(command_line: &CommandLine) -> Result<(), u8> {
+    if command_line.connection.is_some() && !command_line.extended_test {
+        command_line.say("Config test connection parameter (-C) provided without test mode (-T)");
+        return Err(255);
+    }
+    let loaded = load_and_report(command_line)?;
+    if command_line.mode == Mode::Dump {
+        return print(command_line, &loaded);
+    }
+    if command_line.mode == Mode::ExtendedTest {
+        print(command_line, &loaded)?;
+    } else if loaded.bytes > MOST_BYTES {
+        command_line.say(&format!("the configuration has {} bytes; at most {MOST_BYTES} are possible", loaded.bytes));
+        return Err(255);
+    }
+    Ok(())
+}
+
+fn print(command_line: &CommandLine, loaded: &Loaded) -> Result<(), u8> {
+    let connection = command_line.connection.clone().unwrap_or_default();
+    if connection.lacks_local_port(&loaded.settings) {
+        command_line.say("Match LocalPort cannot be decided: give lport= with -C");
+        return Err(255);
+    }
+    let output = output(command_line, loaded, &connection)?;
+    // Whoever reads may have seen enough; that is no failure of the test.
+    let _ = std::io::stdout().lock().write_all(&output);
+    Ok(())
+}
+
+fn output(command_line: &CommandLine, loaded: &Loaded, connection: &ConnectionTest) -> Result<Vec<u8>, u8> {
+    let facts = connection.facts();
+    if command_line.why.is_some() {
+        let keywords = command_line.left_over.iter().map(|word| keyword(command_line, word));
+        return Ok(config::why(&loaded.settings, &facts, &keywords.collect::<Result<Vec<_>, _>>()?));
+    }
+    if command_line.json {
+        return Ok(config::dump_json(&loaded.settings, &facts).into_bytes());
+    }
+    let spelling = if command_line.lowercase { Spelling::Lower } else { Spelling::Mixed };
+    Ok(config::dump(&loaded.settings, &facts, spelling))
+}
+
+fn keyword(command_line: &CommandLine, word: &str) -> Result<Id, u8> {
+    match meaning(word) {
+        Some(Meaning::Keyword(keyword, _)) => Ok(keyword.id),
+        _ => {
+            command_line.say(&format!("--why: no keyword \"{word}\""));
+            Err(1)
+        }
+    }
+}
