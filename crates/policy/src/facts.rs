@@ -23,10 +23,9 @@ pub struct AccountFacts {
     pub shell: PathBuf,
     /// What the file system says about the shell.
     pub shell_state: ShellState,
-    /// The password field marks the account as locked (only looked at without PAM).
+    /// The password field marks the account as locked, or the account (not only its password) has expired by
+    /// shadow(5). With UsePAM this is PAM's business and is not looked at.
     pub locked: bool,
-    /// The account, not only its password, has expired (shadow(5); only looked at without PAM).
-    pub expired: bool,
 }
 
 /// What stands where an account's shell should be.
@@ -62,10 +61,18 @@ impl ConnectionFacts {
         self.address.map_or_else(|| "UNKNOWN".to_owned(), |address| address.to_string())
     }
 
-    /// The name that host patterns are matched against: the address where no name is known.
+    /// The peer's name for host patterns. A name that reads as an address is no name: whoever runs the zone of the
+    /// reverse look-up could pass for any address (CVE-2003-0386).
+    #[must_use]
+    pub fn usable_host_name(&self) -> Option<&str> {
+        let name = self.host_name.as_deref()?;
+        (!name.is_empty() && settings::pattern::numeric_address(name).is_none()).then_some(name)
+    }
+
+    /// Where somebody comes from, as the log tells it: by name where one is known.
     #[must_use]
     pub fn host_or_address(&self) -> String {
-        self.host_name.clone().unwrap_or_else(|| self.address_text())
+        self.usable_host_name().map_or_else(|| self.address_text(), ToOwned::to_owned)
     }
 }
 

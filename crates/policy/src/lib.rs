@@ -1,13 +1,45 @@
 //! Who may log in, with what, and what that login may do: pure functions over facts.
 //!
 //! Nothing here reads a file, asks the system or knows the time: the monitor gathers facts, these functions decide, and
-//! every decision comes with the [`Step`]s that led to it. The live login and the dry run call the same functions.
+//! every decision comes with the [`Step`]s that led to it. The live login and the dry run call the same functions, in
+//! this order:
+//!
+//! | when | function |
+//! |---|---|
+//! | a user is named | [`account_gates`], [`MethodsToDo::new`] |
+//! | a key is offered, before it is parsed | [`algorithm_accepted`] |
+//! | a key is offered or has signed | [`authorized_keys_files`], [`strict_modes`] of each, [`public_key`] |
+//! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
+//! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
+//! | the login is complete | [`grants`] |
 #![forbid(unsafe_code)]
 
+mod account;
+mod delay;
+mod environment;
 mod facts;
+mod grants;
+mod methods;
+mod public_key;
+mod refusal;
 mod restrictions;
+mod root;
+mod step;
+mod strict_modes;
+mod tokens;
 mod verdict;
 
+pub use account::account_gates;
+pub use delay::{failure_delay, remaining_delay};
+pub use environment::{accepts_client_variable, key_environment};
 pub use facts::{AccountFacts, ConnectionFacts, Now, PathFacts, PathKind, ShellState};
+pub use grants::{ForwardingGrant, Grants, TunnelGrant, grants, internal_sftp_arguments};
+pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
+pub use public_key::{KeyAllowed, KeyFile, KeyOffer, algorithm_accepted, public_key, public_key_signed};
+pub use refusal::{ListRefusal, Refusal, SignatureDemand};
 pub use restrictions::{ForcedBy, ForcedCommand, Restrictions, TunnelLimit, TwoForcedCommands};
-pub use verdict::{ListRefusal, Refusal, Step, Verdict};
+pub use root::root_login;
+pub use step::{AccountListKeyword, Step};
+pub use strict_modes::strict_modes;
+pub use tokens::{OfferedKeyText, TokenError, Tokens, authorized_keys_files, chroot_directory};
+pub use verdict::{Verdict, Weight};

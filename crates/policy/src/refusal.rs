@@ -1,0 +1,243 @@
+//! Reasons why not.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Weight;
+
+/// Why something is not allowed. `Display` is the text of the log line, as OpenSSH words it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// There is no such account.
+    NoSuchAccount {
+        /// What was asked for.
+        user: String,
+        /// The peer's address.
+        address: String,
+        /// The peer's port.
+        port: u16,
+    },
+    /// RefuseConnection: the connection is to end at once.
+    ConnectionRefused {
+        /// The account does not exist, or its gates are closed.
+        invalid: bool,
+        /// What was asked for.
+        user: String,
+        /// The peer's address.
+        address: String,
+        /// The peer's port.
+        port: u16,
+    },
+    /// The account is locked or has expired.
+    AccountLocked {
+        /// The account.
+        user: String,
+    },
+    /// Its shell does not exist.
+    ShellMissing {
+        /// The account.
+        user: String,
+        /// Its shell.
+        shell: PathBuf,
+    },
+    /// Its shell is nothing that can be executed.
+    ShellNotExecutable {
+        /// The account.
+        user: String,
+        /// Its shell.
+        shell: PathBuf,
+    },
+    /// One of the four lists of accounts.
+    AccountList {
+        /// The account.
+        user: String,
+        /// Where it comes from.
+        from: String,
+        /// Which list, and how.
+        because: ListRefusal,
+    },
+    /// PermitRootLogin.
+    RootLogin {
+        /// The peer's address.
+        address: String,
+        /// The peer's port.
+        port: u16,
+    },
+    /// The method is switched off.
+    MethodDisabled {
+        /// The method.
+        method: String,
+    },
+    /// An algorithm of no key type that is known.
+    UnknownAlgorithm {
+        /// The algorithm that was asked for.
+        algorithm: String,
+    },
+    /// The algorithm is not in PubkeyAcceptedAlgorithms.
+    AlgorithmNotAccepted {
+        /// The algorithm that was asked for.
+        algorithm: String,
+    },
+    /// The algorithm is none of the key's type.
+    AlgorithmOfAnotherType {
+        /// The algorithm that was asked for.
+        algorithm: String,
+        /// The key's type.
+        key_type: String,
+    },
+    /// RequiredRSASize.
+    RsaKeyTooShort {
+        /// The key's size in bits.
+        bits: u32,
+        /// What is required.
+        required: u32,
+    },
+    /// The same key has already been used in this login (`publickey,publickey`).
+    KeyAlreadyUsed {
+        /// The key's type.
+        key_type: String,
+    },
+    /// No line of any file lets the key in.
+    KeyNotListed,
+    /// The signature did not prove what the key must prove.
+    SignatureDemand {
+        /// What is missing.
+        demand: SignatureDemand,
+        /// Type and fingerprint.
+        key: String,
+        /// Who wanted to log in.
+        user: String,
+        /// The peer's address.
+        address: String,
+        /// The peer's port.
+        port: u16,
+    },
+    /// Owner or mode of a path component.
+    BadOwnershipOrModes {
+        /// The component.
+        path: PathBuf,
+        /// Whether it is a directory.
+        directory: bool,
+    },
+    /// What should be a regular file is something else.
+    NotARegularFile {
+        /// The component.
+        path: PathBuf,
+    },
+    /// Nobody looked at the directories all the way up.
+    PathNotFollowed {
+        /// The last component that was looked at.
+        path: PathBuf,
+    },
+}
+
+/// Which list of accounts refused, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ListRefusal {
+    /// A DenyUsers pattern matched.
+    DenyUsers,
+    /// No AllowUsers pattern matched.
+    AllowUsers,
+    /// Group lists are configured, and the account is in no group that has a name.
+    NoGroup,
+    /// A DenyGroups pattern matched.
+    DenyGroups,
+    /// No AllowGroups pattern matched.
+    AllowGroups,
+}
+
+/// What a FIDO authenticator must report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignatureDemand {
+    /// Somebody touched it.
+    Presence,
+    /// It verified its user.
+    UserVerification,
+}
+
+impl Refusal {
+    /// At which level the log writes it.
+    #[must_use]
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::SignatureDemand { .. } | Self::AlgorithmOfAnotherType { .. } => Weight::Error,
+            Self::UnknownAlgorithm { .. } => Weight::Verbose,
+            Self::KeyNotListed | Self::MethodDisabled { .. } => Weight::Debug,
+            _ => Weight::Info,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchAccount { user, address, port } => {
+                write!(out, "Invalid user {user} from {address} port {port}")
+            }
+            Self::ConnectionRefused { invalid, user, address, port } => {
+                let invalid = if *invalid { "invalid user " } else { "" };
+                write!(out, "administratively prohibited connection for {invalid}{user} from {address} port {port}")
+            }
+            Self::AccountLocked { user } => write!(out, "User {user} not allowed because account is locked"),
+            Self::ShellMissing { user, shell } => {
+                write!(out, "User {user} not allowed because shell {} does not exist", shell.display())
+            }
+            Self::ShellNotExecutable { user, shell } => {
+                write!(out, "User {user} not allowed because shell {} is not executable", shell.display())
+            }
+            Self::AccountList { user, from, because } => {
+                write!(out, "User {user} from {from} not allowed because {because}")
+            }
+            Self::RootLogin { address, port } => write!(out, "ROOT LOGIN REFUSED FROM {address} port {port}"),
+            Self::MethodDisabled { method } => write!(out, "method {method} not enabled"),
+            Self::UnknownAlgorithm { algorithm } => write!(out, "unsupported public key algorithm: {algorithm}"),
+            Self::AlgorithmNotAccepted { algorithm } => {
+                write!(out, "signature algorithm {algorithm} not in PubkeyAcceptedAlgorithms")
+            }
+            Self::AlgorithmOfAnotherType { algorithm, key_type } => {
+                write!(out, "key type mismatch for decoded key (received {key_type}, expected {algorithm})")
+            }
+            Self::RsaKeyTooShort { bits, required } => {
+                write!(out, "refusing RSA key: Invalid key length: {bits} bits, RequiredRSASize is {required}")
+            }
+            Self::KeyAlreadyUsed { key_type } => write!(out, "refusing previously-used {key_type} key"),
+            Self::KeyNotListed => out.write_str("no line of any file lets this key in"),
+            Self::SignatureDemand { demand, key, user, address, port } => {
+                write!(out, "public key {key} signature for {user} from {address} port {port} rejected: {demand}")
+            }
+            Self::BadOwnershipOrModes { path, directory } => {
+                let what = if *directory { "directory" } else { "file" };
+                write!(out, "Authentication refused: bad ownership or modes for {what} {}", path.display())
+            }
+            Self::NotARegularFile { path } => {
+                write!(out, "Authentication refused: {} is not a regular file", path.display())
+            }
+            Self::PathNotFollowed { path } => {
+                write!(out, "Authentication refused: the directories above {} could not be checked", path.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for ListRefusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::DenyUsers => "listed in DenyUsers",
+            Self::AllowUsers => "not listed in AllowUsers",
+            Self::NoGroup => "not in any group",
+            Self::DenyGroups => "a group is listed in DenyGroups",
+            Self::AllowGroups => "none of user's groups are listed in AllowGroups",
+        })
+    }
+}
+
+impl fmt::Display for SignatureDemand {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Presence => "user presence (authenticator touch) requirement not met",
+            Self::UserVerification => "user verification requirement not met",
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! The decisions as a whole, by tables: what is configured, who comes with what, and what comes of it.
+
+mod account_space;
+mod authentication_methods;
+mod key_options;
+mod narrowing;
+mod past_cves;
+mod scene;
+mod security_keys;
+mod strict_modes;
+mod texts;
+mod tokens;

@@ -1,0 +1,141 @@
+//! No credential, option or setting ever widens a login.
+
+use keys::authorized_keys::Options;
+use policy::{Grants, Restrictions, TunnelLimit, grants};
+use proptest::prelude::*;
+
+use crate::scene::settings;
+
+const FLAGS: [&str; 11] = [
+    "restrict",
+    "pty",
+    "no-pty",
+    "user-rc",
+    "no-user-rc",
+    "agent-forwarding",
+    "no-agent-forwarding",
+    "port-forwarding",
+    "no-port-forwarding",
+    "x11-forwarding",
+    "no-x11-forwarding",
+];
+const VALUES: [&str; 6] = [
+    "permitopen=\"a:1\"",
+    "permitopen=\"b:*\"",
+    "permitlisten=\"1\"",
+    "permitlisten=\"b:2\"",
+    "tunnel=\"1\"",
+    "tunnel=\"2\"",
+];
+const LINES: [&str; 16] = [
+    "PermitTTY no",
+    "PermitUserRC no",
+    "DisableForwarding yes",
+    "AllowAgentForwarding no",
+    "AllowTcpForwarding no",
+    "AllowTcpForwarding local",
+    "AllowTcpForwarding remote",
+    "AllowStreamLocalForwarding local",
+    "AllowStreamLocalForwarding no",
+    "PermitOpen a:1",
+    "PermitOpen none",
+    "PermitListen b:2",
+    "PermitListen none",
+    "ForceCommand date",
+    "ForceCommand internal-sftp",
+    "PermitUserRC yes",
+];
+/// What is wide open unless a line above says otherwise.
+const OPEN: [&str; 3] = ["X11Forwarding yes", "PermitTunnel yes", "Subsystem sftp internal-sftp"];
+
+fn restrictions() -> impl Strategy<Value = Restrictions> {
+    let flags = prop::collection::vec(prop::sample::select(&FLAGS[..]), 0..4);
+    let values = prop::collection::vec(prop::sample::select(&VALUES[..]), 0..3);
+    (flags, values).prop_map(|(flags, values)| {
+        let field = flags.into_iter().chain(values).collect::<Vec<_>>().join(",");
+        Restrictions::of_line(&Options::parse(&field).unwrap())
+    })
+}
+
+/// Everything one can ask of a login, as yes or no.
+fn answers(grants: &Grants) -> Vec<bool> {
+    let mut answers = vec![
+        grants.terminal,
+        grants.user_rc,
+        grants.agent_forwarding,
+        grants.x11_forwarding,
+        grants.tcp_forwarding.local,
+        grants.tcp_forwarding.remote,
+        grants.stream_local_forwarding.local,
+        grants.stream_local_forwarding.remote,
+    ];
+    for host in ["a", "b"] {
+        for port in [1, 2] {
+            answers.push(grants.may_open(host, port));
+            answers.push(grants.may_listen(host, port));
+        }
+    }
+    for device in [1, 2, 3] {
+        let usable = match grants.tunnel.device {
+            TunnelLimit::None => false,
+            TunnelLimit::Only(only) => only == device,
+            TunnelLimit::Any => true,
+        };
+        answers.push(usable && grants.tunnel.point_to_point);
+        answers.push(usable && grants.tunnel.ethernet);
+    }
+    answers
+}
+
+fn no_wider(narrow: &Grants, wide: &Grants) -> bool {
+    answers(narrow).into_iter().zip(answers(wide)).all(|(narrow, wide)| !narrow || wide)
+}
+
+proptest! {
+    #[test]
+    fn a_second_credential_only_narrows(first in restrictions(), second in restrictions()) {
+        let effective = settings(&OPEN);
+        let both = grants(&effective, &first.clone().restrict_by(second.clone()).unwrap());
+        prop_assert!(no_wider(&both, &grants(&effective, &first)));
+        prop_assert!(no_wider(&both, &grants(&effective, &second)));
+        let swapped = grants(&effective, &second.restrict_by(first).unwrap());
+        prop_assert_eq!(answers(&both), answers(&swapped), "the order of credentials does not matter");
+    }
+
+    #[test]
+    fn a_credential_only_narrows_what_settings_leave(credential in restrictions(), line in prop::sample::select(&LINES[..])) {
+        let lines: Vec<&str> = std::iter::once(line).chain(OPEN).collect();
+        let effective = settings(&lines);
+        let unrestricted = grants(&effective, &Restrictions::none());
+        let restricted = grants(&effective, &credential);
+        prop_assert!(no_wider(&restricted, &unrestricted));
+        prop_assert!(no_wider(&restricted, &grants(&settings(&OPEN), &credential)), "nor do settings widen the credential");
+        prop_assert!(restricted.internal_sftp.len() <= unrestricted.internal_sftp.len());
+        // Whoever forces a command in the settings has it run, whatever the credential says.
+        prop_assert_eq!(restricted.forced_command.is_some(), line.starts_with("ForceCommand"));
+    }
+}
+
+#[test]
+fn two_forced_commands_are_no_login() {
+    let forced = |command: &str| Restrictions::of_line(&Options::parse(&format!("command=\"{command}\"")).unwrap());
+    assert!(forced("a").restrict_by(forced("b")).is_err());
+    assert_eq!(forced("a").restrict_by(forced("a")).unwrap(), forced("a"));
+    let one = Restrictions::none().restrict_by(forced("a")).unwrap();
+    assert_eq!(one, forced("a").restrict_by(Restrictions::none()).unwrap());
+    assert_eq!(one.forced_command.unwrap().command, "a");
+}
+
+#[test]
+fn two_tunnel_devices_leave_none() {
+    for (one, other, both) in [
+        (TunnelLimit::Any, TunnelLimit::Any, TunnelLimit::Any),
+        (TunnelLimit::Any, TunnelLimit::Only(1), TunnelLimit::Only(1)),
+        (TunnelLimit::Only(1), TunnelLimit::Only(1), TunnelLimit::Only(1)),
+        (TunnelLimit::Only(1), TunnelLimit::Only(2), TunnelLimit::None),
+        (TunnelLimit::None, TunnelLimit::Any, TunnelLimit::None),
+        (TunnelLimit::None, TunnelLimit::Only(1), TunnelLimit::None),
+    ] {
+        assert_eq!((one.and(other), other.and(one)), (both, both));
+    }
+}
