@@ -258,6 +258,42 @@ mod tests {
         }
     }
 
+    /// Words from the range that random messages hit once in 2³², against plain arithmetic.
+    #[test]
+    fn words_beyond_the_range_are_marked() {
+        let umac = Umac::<2>::new(KEY).unwrap();
+        let prime = (1_u128 << 64) - 59;
+        let key = u128::from(umac.l2_key[1]);
+        for word in [0, 7, 0xffff_fffe_ffff_ffff, 0xffff_ffff_0000_0000, u64::MAX - 59, u64::MAX - 58, u64::MAX] {
+            for value in [0, 1, 58, 0x1234_5678_9abc_def0, u64::MAX - 59] {
+                let marked = if word >> 32 == 0xffff_ffff {
+                    (key * u128::from(value) + prime - 1) % prime
+                } else {
+                    value.into()
+                };
+                let added = if word >> 32 == 0xffff_ffff { u128::from(word) - 59 } else { word.into() };
+                let expected = (key * marked + added) % prime;
+                assert_eq!(u128::from(umac.poly_step(1, [0, value], [0, word])), expected, "{value} {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_products_are_reduced() {
+        let prime = (1_u128 << 64) - 59;
+        let largest_key = 0x01ff_ffff_01ff_ffff_u64;
+        for (a, b, c) in [
+            (largest_key, u64::MAX - 59, u64::MAX),
+            (largest_key, u64::MAX, 0),
+            (1, 0, u64::MAX),
+            (1, u64::MAX - 59, 1),
+            (1, u64::MAX - 59, 0),
+        ] {
+            let expected = (u128::from(a) * u128::from(b) + u128::from(c)) % prime;
+            assert_eq!(u128::from(multiply_add(a, b, c)), expected, "{a} {b} {c}");
+        }
+    }
+
     #[test]
     fn other_key_lengths_are_refused() {
         assert!(Umac::<2>::new(&[0; 32]).is_none());

@@ -14,7 +14,7 @@ fn at_every_byte_of_what_the_client_sends() {
         pair.client.send(&[94, 1, 2, 3]);
         pair.client.send(&[95, 4]);
         for byte in pair.client.take_output() {
-            pair.to_server(&[byte]).unwrap();
+            pair.deliver_to_server(&[byte]).unwrap();
             pair.hand_over();
             pair.serve().unwrap();
         }
@@ -51,7 +51,7 @@ fn with_unread_bytes_and_pending_output_of_every_protection() {
             pair.server.output_written(part_of_output.len());
 
             pair.hand_over();
-            pair.to_server(later).unwrap();
+            pair.deliver_to_server(later).unwrap();
             pair.exchange().unwrap();
             assert_eq!(pair.received, [long_payload(101), long_payload(102)], "{cipher} {mac}");
             assert_eq!(
@@ -70,7 +70,7 @@ fn in_every_stage_of_the_first_key_exchange() {
     let mut asked = 0;
     for _ in 0..6 {
         pair.hand_over();
-        pair.to_client();
+        pair.deliver_to_client();
         for byte in pair.client.take_output() {
             let space = pair.server.input_space();
             space[0] = byte;
@@ -103,7 +103,7 @@ fn nothing_goes_on_before_a_hand_over_that_compression_needs() {
     let mut pair = Pair::connected(Choice { compression: "zlib@openssh.com", ..USUAL });
     pair.server.send(&[msg::SSH_MSG_USERAUTH_SUCCESS]);
     pair.server.authenticated();
-    pair.to_client();
+    pair.deliver_to_client();
     pair.client.authenticated();
     pair.client.send(&[94, 1]);
     let compressed = pair.client.take_output();
@@ -113,7 +113,7 @@ fn nothing_goes_on_before_a_hand_over_that_compression_needs() {
     assert_eq!(pair.server.output_pending(), 0, "it waits for the stream to begin");
     pair.client.received.clear();
     pair.hand_over();
-    pair.to_server(&compressed).unwrap();
+    pair.deliver_to_server(&compressed).unwrap();
     pair.exchange().unwrap();
     assert_eq!((&pair.received[..], &pair.client.received[..]), (&[vec![94, 1]][..], &[vec![94, 2]][..]));
 }

@@ -91,7 +91,7 @@ proptest! {
         for message in messages {
             pair.client.send_now(&message);
             let bytes = pair.client.take_output();
-            if pair.to_server(&bytes).is_err() { break; }
+            if pair.deliver_to_server(&bytes).is_err() { break; }
         }
     }
 }

@@ -94,7 +94,7 @@ impl Pair {
         self.server.send(&[msg::SSH_MSG_USERAUTH_SUCCESS]);
         self.server.authenticated();
         self.hand_over();
-        self.to_client();
+        self.deliver_to_client();
         assert_eq!(self.client.received.pop().unwrap(), [msg::SSH_MSG_USERAUTH_SUCCESS]);
         self.client.authenticated();
         self.server.set_largest_packet(limits::LARGEST_PACKET);
@@ -113,23 +113,23 @@ impl Pair {
     /// Bytes go to and fro until nobody has anything to say.
     fn exchange(&mut self) -> Result<(), TransportError> {
         loop {
-            let moved = self.to_client();
+            let moved = self.deliver_to_client();
             let bytes = self.client.take_output();
-            self.to_server(&bytes)?;
+            self.deliver_to_server(&bytes)?;
             if moved == 0 && bytes.is_empty() && self.server.output_pending() == 0 {
                 return Ok(());
             }
         }
     }
 
-    fn to_client(&mut self) -> usize {
+    fn deliver_to_client(&mut self) -> usize {
         let count = self.server.output_pending();
         self.client.take_input(self.server.output());
         self.server.output_written(count);
         count
     }
 
-    fn to_server(&mut self, bytes: &[u8]) -> Result<(), TransportError> {
+    fn deliver_to_server(&mut self, bytes: &[u8]) -> Result<(), TransportError> {
         let mut rest = bytes;
         loop {
             self.serve()?;

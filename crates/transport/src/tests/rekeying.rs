@@ -12,7 +12,7 @@ fn what_the_client_said_before_it_saw_our_kexinit_is_delivered() {
     pair.client.send(&[94, 1]);
     pair.client.send(&[94, 2]);
     let in_flight = pair.client.take_output();
-    pair.to_server(&in_flight).unwrap();
+    pair.deliver_to_server(&in_flight).unwrap();
     assert_eq!(pair.received, [[94, 1], [94, 2]]);
     pair.server.send(&[99, 1]);
     assert!(!pair.server.may_send_data());
@@ -41,7 +41,7 @@ fn after_its_kexinit_the_client_may_say_nothing_else() {
         pair.client.start_key_exchange();
         pair.client.send_now(payload);
         let bytes = pair.client.take_output();
-        let refused = pair.to_server(&bytes).unwrap_err();
+        let refused = pair.deliver_to_server(&bytes).unwrap_err();
         assert!(matches!(refused, TransportError::UnexpectedMessage { .. }), "{payload:?}: {refused}");
         assert_eq!(pair.server.next_event(), Err(refused), "errors stay");
     }
@@ -68,7 +68,7 @@ fn answers_are_not_held_back_without_bound() {
     let refused = (0..).find_map(|count: usize| {
         pair.client.send_now(&ping);
         let bytes = pair.client.take_output();
-        pair.to_server(&bytes).err().map(|error| (count, error))
+        pair.deliver_to_server(&bytes).err().map(|error| (count, error))
     });
     let (count, error) = refused.unwrap();
     assert_eq!(error, TransportError::TooMuchHeldBack);
@@ -86,7 +86,7 @@ fn pings_are_answered_until_the_client_stops_reading() {
     for _ in 0..1000 {
         pair.client.send_now(&ping);
         let bytes = pair.client.take_output();
-        pair.to_server(&bytes).unwrap();
+        pair.deliver_to_server(&bytes).unwrap();
     }
     assert!(!pair.server.wants_input() && pair.server.input_space().is_empty());
     assert!(pair.server.output_pending() < limits::MOST_UNSENT + 0x5000);
@@ -103,7 +103,7 @@ fn before_login_little_is_buffered() {
     for _ in 0..100 {
         pair.client.send_now(&ping);
         let bytes = pair.client.take_output();
-        pair.to_server(&bytes).unwrap();
+        pair.deliver_to_server(&bytes).unwrap();
     }
     assert!(pair.server.output_pending() < limits::MOST_UNSENT_BEFORE_LOGIN + 0x5000);
     assert!(pair.server.input.capacity() <= 2 * limits::LARGEST_PACKET_BEFORE_LOGIN);
@@ -210,13 +210,13 @@ proptest! {
                 Step::ToServer(part) => {
                     on_the_wire.extend(pair.client.take_output());
                     let now: Vec<u8> = on_the_wire.drain(..on_the_wire.len().min(part.into())).collect();
-                    pair.to_server(&now).unwrap();
+                    pair.deliver_to_server(&now).unwrap();
                 }
-                Step::ToClient => { pair.to_client(); }
+                Step::ToClient => { pair.deliver_to_client(); }
                 Step::HandOver => pair.hand_over(),
             }
         }
-        pair.to_server(&on_the_wire).unwrap();
+        pair.deliver_to_server(&on_the_wire).unwrap();
         pair.exchange().unwrap();
         prop_assert_eq!(&pair.received, &client_said);
         prop_assert_eq!(&pair.client.received, &server_said);

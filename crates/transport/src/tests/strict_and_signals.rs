@@ -70,7 +70,7 @@ fn the_names_in_later_lists_mean_nothing() {
     pair.client.choice.ext_info = false;
     pair.client.send_now(&kexinit);
     let bytes = pair.client.take_output();
-    pair.to_server(&bytes).unwrap();
+    pair.deliver_to_server(&bytes).unwrap();
     assert!(!pair.server.peer.is_strict && !pair.server.peer.wants_ext_info);
 }
 
@@ -162,7 +162,7 @@ fn our_disconnect_goes_out_even_during_a_key_exchange() {
     pair.server.start_rekey();
     pair.server.disconnect(2, &"ü".repeat(200));
     pair.server.send(&[94]);
-    pair.to_client();
+    pair.deliver_to_client();
     let said = pair.client.received.pop().unwrap();
     assert_eq!(said[..9], [msg::SSH_MSG_DISCONNECT, 0, 0, 0, 2, 0, 0, 0, 254], "cut between characters");
 }
@@ -172,7 +172,7 @@ fn nothing_is_said_in_packets_to_what_is_no_ssh_client() {
     let mut pair = Pair::new(USUAL);
     let identification = pair.server.output_pending();
     pair.server.output_written(identification);
-    let refused = pair.to_server(b"GET / HTTP/1.1\r\n\r\n").unwrap_err();
+    let refused = pair.deliver_to_server(b"GET / HTTP/1.1\r\n\r\n").unwrap_err();
     assert_eq!(refused, TransportError::BadIdentification { line: b"GET / HTTP/1.1".to_vec() });
     pair.server.disconnect(2, "no");
     assert_eq!(pair.server.output(), b"Invalid SSH identification string.\r\n");
