@@ -67,6 +67,12 @@ impl Log {
         Ok(Self { threshold: settings.threshold, sink })
     }
 
+    /// A log on standard error, where nothing can go wrong.
+    #[must_use]
+    pub fn on_stderr(threshold: Level) -> Self {
+        Self { threshold, sink: Sink::StandardError(Patience::default()) }
+    }
+
     /// Another ident than `sshd` in syslog: `sftp-server` is known by its own name.
     pub fn known_as(&mut self, ident: &'static str) {
         if let Sink::Syslog(syslog) = &mut self.sink {

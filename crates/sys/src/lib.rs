@@ -3,7 +3,6 @@
 //!
 //! This is one of the two crates where `unsafe` may stand; each block says why it is sound.
 
-pub mod background;
 pub mod clock;
 pub mod fd;
 pub mod identity;

@@ -1,0 +1,153 @@
+//! What is in force: read from the files and checked whole, at the start and at each reload.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use config::{Loaded, Message, Severity};
+use events::listener::Event;
+use events::{Destination, Level, LogSettings, facility_named};
+use settings::values::{Choice, MaxStartups};
+use settings::{Effective, Settings};
+
+use super::host_keys::{self, KeyFile};
+use super::monitors::HandedToMonitors;
+use super::{Failure, Start, privilege_separation};
+use crate::command_line::CommandLine;
+use crate::load;
+
+/// What we call ourselves in the identification line (RFC 4253 section 4.2).
+const IDENTIFICATION: &str =
+    concat!("SSH-2.0-Bulkhead_", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+
+/// Number of the default facility.
+const AUTH: u8 = 4;
+
+/// What the listener goes by.
+#[derive(Debug)]
+pub(crate) struct InForce {
+    /// ListenAddress, Port and AddressFamily, resolved.
+    pub(crate) listen_on: Vec<SocketAddr>,
+    /// MaxStartups
+    pub(crate) max_startups: MaxStartups,
+    /// TCPKeepAlive
+    pub(crate) tcp_keep_alive: bool,
+    /// PidFile
+    pub(crate) pid_file: Option<PathBuf>,
+    /// What each monitor gets.
+    pub(crate) handed: HandedToMonitors,
+}
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) in_force: InForce,
+    /// Notices, and complaints that do not make it unusable.
+    pub(crate) said: Vec<Event>,
+}
+
+impl Start<'_> {
+    /// Reads the files again. Nothing of this process changes.
+    pub(crate) fn read_again(&self) -> Result<Read, Failure> {
+        let loaded = load::load(self.command_line).map_err(|failure| Failure {
+            lines: failure.messages.iter().map(event).collect(),
+            status: failure.status,
+        })?;
+        let notices: Vec<Event> = loaded.messages.iter().map(event).collect();
+        let mut read = self.check(loaded)?;
+        read.said.splice(0..0, notices);
+        Ok(read)
+    }
+
+    /// Checks everything that the configuration names, and makes it ready for monitors.
+    pub(crate) fn check(&self, loaded: Loaded) -> Result<Read, Failure> {
+        let global = loaded.settings.global();
+        let mut said = self.details();
+        let keys = host_keys::load(&key_files(&global));
+        said.extend(keys.said);
+        if keys.usable.is_empty() {
+            said.push(Event::Said { level: Level::Info, text: "sshd: no hostkeys available -- exiting.".to_owned() });
+            return Err(Failure { lines: said, status: 1 });
+        }
+        let handed = self.hand_to_monitors(&loaded.settings, &global, &keys.usable)?;
+        let in_force = InForce {
+            listen_on: global.listen_sockets.clone(),
+            max_startups: global.max_startups,
+            tcp_keep_alive: global.tcp_keep_alive,
+            pid_file: global.pid_file.as_deref().map(Path::to_owned),
+            handed,
+        };
+        Ok(Read { in_force, said })
+    }
+
+    fn hand_to_monitors(
+        &self,
+        settings: &Settings,
+        global: &Effective,
+        host_keys: &[keys::PrivateKey],
+    ) -> Result<HandedToMonitors, Failure> {
+        Ok(HandedToMonitors {
+            settings: ipc::start::seal("settings", settings).map_err(Failure::fatal)?,
+            host_keys: ipc::start::seal("host keys", &host_keys).map_err(Failure::fatal)?,
+            identification: identification(global.version_addendum.as_deref()),
+            delay_secret: self.delay_secret,
+            log: self.log_settings(global),
+            log_file: self.open_log_file().map_err(|why| Failure::fatal(format!("cannot open the log file: {why}")))?,
+            stderr_is_ours: !self.command_line.inetd || self.command_line.log_to_stderr,
+            confinement: privilege_separation::confinement().map_err(Failure::fatal)?,
+        })
+    }
+
+    pub(crate) fn log_settings(&self, global: &Effective) -> LogSettings {
+        let &CommandLine { foreground, debug, inetd, log_to_stderr, .. } = self.command_line;
+        let in_background = !foreground && debug == 0 && !inetd;
+        let destination = match (&self.log_file, log_to_stderr || debug > 0) {
+            (Some(_), _) => Destination::File,
+            // A daemon has no standard error any more once it listens: theirs then writes into the void.
+            (None, true) if !in_background => Destination::StandardError,
+            _ => Destination::Syslog,
+        };
+        LogSettings {
+            destination,
+            threshold: Level::named(global.log_level.word()).unwrap_or(Level::Info),
+            facility: facility_named(global.syslog_facility.word()).unwrap_or(AUTH),
+        }
+    }
+
+    /// The file of `-E`, opened anew: after a reload the log goes on in a new file if the old one was moved away.
+    pub(crate) fn open_log_file(&self) -> io::Result<Option<OwnedFd>> {
+        let Some(path) = &self.log_file else { return Ok(None) };
+        Ok(Some(File::options().append(true).create(true).open(path)?.into()))
+    }
+
+    /// Lines that audit tools look for under `-d` and `-dd`.
+    fn details(&self) -> Vec<Event> {
+        let version = format!("sshd version OpenSSH_10.5, Bulkhead {}", env!("CARGO_PKG_VERSION"));
+        let file = self.command_line.configuration_file().unwrap_or_else(|| PathBuf::from("none"));
+        let file = format!("load_server_config: filename {}", file.display());
+        [(Level::Debug1, version), (Level::Debug2, file)]
+            .map(|(level, text)| Event::Said { level, text })
+            .into_iter()
+            .collect()
+    }
+}
+
+fn event(message: &Message) -> Event {
+    let level = match message.severity {
+        Severity::Notice => Level::Info,
+        Severity::Error => Level::Error,
+    };
+    Event::Said { level, text: message.text.clone() }
+}
+
+fn key_files(global: &Effective) -> Vec<KeyFile> {
+    let defaults = Effective::defaults().host_key;
+    let files = global.host_key.iter();
+    files.map(|file| KeyFile { path: file.to_path_buf(), named: !defaults.contains(file) }).collect()
+}
+
+fn identification(addendum: Option<&str>) -> String {
+    addendum.map_or_else(|| IDENTIFICATION.to_owned(), |addendum| format!("{IDENTIFICATION} {addendum}"))
+}

@@ -1,0 +1,105 @@
+//! Private host keys from their files.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use events::Level;
+use events::listener::Event;
+use keys::{FingerprintHash, PrivateKey};
+use zeroize::Zeroizing;
+
+use super::serving::words;
+
+/// Largest key file in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// A file that a host key is expected in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyFile {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Whether the configuration names it; the default files need not be there.
+    pub(crate) named: bool,
+}
+
+/// The keys that can be used, and what is to be said about all of them.
+#[derive(Debug, Default)]
+pub(crate) struct HostKeys {
+    /// In the order of the configuration.
+    pub(crate) usable: Vec<PrivateKey>,
+    /// Complaints about the others.
+    pub(crate) said: Vec<Event>,
+}
+
+/// Reads all host keys. Files that cannot be used are said and skipped.
+pub(crate) fn load(files: &[KeyFile]) -> HostKeys {
+    let mut keys = HostKeys::default();
+    for file in files {
+        match load_one(&file.path) {
+            Ok(key) => {
+                keys.said.push(debug_line(keys.usable.len(), &key));
+                keys.usable.push(key);
+            }
+            Err(Unusable::Missing) if !file.named => {}
+            Err(why) => why.say(&file.path, &mut keys.said),
+        }
+    }
+    keys
+}
+
+enum Unusable {
+    Missing,
+    OthersCanRead { mode: u32 },
+    Broken(String),
+}
+
+fn load_one(path: &Path) -> Result<PrivateKey, Unusable> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Unusable::Missing,
+        _ => Unusable::Broken(words(&error)),
+    })?;
+    let broken = |error: io::Error| Unusable::Broken(words(&error));
+    let found = file.metadata().map_err(broken)?;
+    // Somebody else's file is for its owner to protect (a key that root shares with a test account, as theirs).
+    if found.uid() == nix::unistd::getuid().as_raw() && found.mode() & 0o077 != 0 {
+        return Err(Unusable::OthersCanRead { mode: found.mode() & 0o777 });
+    }
+    let mut text = Zeroizing::new(Vec::new());
+    file.take(LARGEST_FILE).read_to_end(&mut text).map_err(broken)?;
+    PrivateKey::parse_file(&text).map_err(|why| Unusable::Broken(why.to_string()))
+}
+
+fn debug_line(index: usize, key: &PrivateKey) -> Event {
+    let public = key.public();
+    let fingerprint = public.fingerprint(FingerprintHash::Sha256);
+    let text = format!("private host key #{index}: {} {fingerprint}", public.key_type().name());
+    Event::Said { level: Level::Debug1, text }
+}
+
+impl Unusable {
+    fn say(&self, path: &Path, said: &mut Vec<Event>) {
+        let file = path.display().to_string();
+        let mut error = |text: String| said.push(Event::Said { level: Level::Error, text });
+        if let Self::OthersCanRead { mode } = self {
+            // Lines that administrators know by sight, and that runbooks tell them to look for.
+            let rule = "@".repeat(59);
+            error(rule.clone());
+            error(format!("@{:^57}@", "WARNING: UNPROTECTED PRIVATE KEY FILE!"));
+            error(rule);
+            error(format!("Permissions 0{mode:03o} for '{file}' are too open."));
+            error("It is required that your private key files are NOT accessible by others.".to_owned());
+            error("This private key will be ignored.".to_owned());
+        }
+        let why = match self {
+            Self::Missing => None,
+            Self::OthersCanRead { .. } => Some("bad permissions".to_owned()),
+            Self::Broken(why) => Some(why.clone()),
+        };
+        if let Some(why) = why {
+            said.push(Event::UnusableHostKey { file: file.clone(), why });
+        }
+        said.push(Event::Said { level: Level::Error, text: format!("Unable to load host key: {file}") });
+    }
+}

@@ -1,0 +1,141 @@
+//! Starting one `sshd-monitor` for one connection.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use events::{ConnectionFacts, Endpoint, Log, LogSettings, Who};
+use ipc::IpcError;
+use ipc::start::{self, Confinement, MonitorStart};
+use nix::sys::signal::Signal;
+use sys::process::{Child, Program};
+use thiserror::Error;
+
+use super::helpers::Helpers;
+
+/// What every monitor gets, whoever has connected. It is made once for each configuration.
+#[derive(Debug)]
+pub(crate) struct HandedToMonitors {
+    /// All settings, sealed.
+    pub(crate) settings: OwnedFd,
+    /// The private host keys, sealed.
+    pub(crate) host_keys: OwnedFd,
+    /// Our identification line, without its end.
+    pub(crate) identification: String,
+    /// For the delays of failed logins.
+    pub(crate) delay_secret: [u8; 32],
+    /// Where the log goes.
+    pub(crate) log: LogSettings,
+    /// The file of `-E`.
+    pub(crate) log_file: Option<OwnedFd>,
+    /// Whether standard error is for us: with `-i` it may be the client's connection.
+    pub(crate) stderr_is_ours: bool,
+    /// Whom `sshd-preauth` becomes.
+    pub(crate) confinement: Option<Confinement>,
+}
+
+impl HandedToMonitors {
+    /// The log that the monitors write, for the listener's own lines.
+    pub(crate) fn open_log(&self) -> io::Result<Log> {
+        Log::open(self.log.clone(), self.log_file.as_ref().map(OwnedFd::try_clone).transpose()?)
+    }
+}
+
+/// How long a monitor lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stays {
+    /// It outlives the listener, in a session of its own, and may be killed when memory runs out.
+    Alone {
+        /// Its importance then; none when the listener is nothing special either.
+        oom_score: Option<i32>,
+    },
+    /// Somebody waits for it: what the terminal says to them is said to it.
+    WithUs,
+}
+
+/// A monitor at work.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    /// The process.
+    pub(crate) process: Child,
+    /// Closes when the user is logged in, or the monitor has ended.
+    pub(crate) logged_in: OwnedFd,
+}
+
+/// Why there is no monitor.
+#[derive(Debug, Error)]
+pub(crate) enum CannotStart {
+    #[error("cannot start sshd-monitor: {0}")]
+    System(#[from] io::Error),
+    #[error("cannot tell sshd-monitor what to do: {0}")]
+    Message(#[from] IpcError),
+}
+
+/// Starts the monitor of a connection: one socket, or two pipes to read from and to write to.
+pub(crate) fn start(
+    helpers: &Helpers,
+    handed: &HandedToMonitors,
+    (peer, local): (Endpoint, Endpoint),
+    network: &[BorrowedFd<'_>],
+    stays: Stays,
+) -> Result<Monitor, CannotStart> {
+    let stderr = io::stderr();
+    let (ours, theirs) = sys::fd::seqpacket_pair()?;
+    let (logged_in, closed_at_login) = sys::fd::pipe(1)?;
+    let mut descriptors = vec![(theirs.as_fd(), start::LINK)];
+    if handed.stderr_is_ours {
+        descriptors.push((stderr.as_fd(), 2));
+    }
+    let process = sys::process::start(&Program {
+        executable: helpers.monitor.as_fd(),
+        argv: vec![c"sshd: [accepted]".to_owned()],
+        environment: environment(),
+        descriptors,
+        new_session: matches!(stays, Stays::Alone { .. }),
+    })?;
+    drop(theirs);
+    if let Stays::Alone { oom_score: Some(score) } = stays {
+        give_back(score, &process);
+    }
+    let message = MonitorStart {
+        facts: ConnectionFacts { peer, local, who: Who::Nobody },
+        network_descriptors: u8::try_from(network.len()).unwrap_or(u8::MAX),
+        log: handed.log.clone(),
+        preauth_confinement: handed.confinement.clone(),
+        best_effort_sandbox: false,
+        identification: handed.identification.clone(),
+        delay_secret: handed.delay_secret,
+    };
+    let mut descriptors = network.to_vec();
+    descriptors.extend([handed.settings.as_fd(), handed.host_keys.as_fd()]);
+    descriptors.extend([helpers.preauth.as_fd(), helpers.session.as_fd(), helpers.launch.as_fd()]);
+    descriptors.push(closed_at_login.as_fd());
+    descriptors.extend(handed.log_file.as_ref().map(AsFd::as_fd));
+    if let Err(why) = start::send(ours.as_fd(), &message, &descriptors) {
+        // It waits for a message that will not come; without this it would be reaped as an ordinary end.
+        let _ = process.signal(Signal::SIGKILL);
+        return Err(why.into());
+    }
+    Ok(Monitor { process, logged_in })
+}
+
+/// Nothing of the administrator's environment concerns a connection but the time zone of the log.
+fn environment() -> Vec<CString> {
+    let kept = ["TZ"].into_iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+    kept.filter_map(|variable| CString::new(variable).ok()).collect()
+}
+
+/// Before the monitor has anything to do, so that whatever it starts has the original score too.
+fn give_back(oom_score: i32, process: &Child) {
+    // If this fails the monitor is spared too, which harms nobody.
+    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", process.pid()), oom_score.to_string());
+}
+
+/// Keeps the kernel from killing the listener when memory is short: an administrator must be able to log in then.
+/// Returns what monitors get back; none when it may not be changed.
+pub(crate) fn spare_this_process() -> Option<i32> {
+    const NEVER_KILLED: i32 = -1000;
+    let original = sys::process::oom_score().ok()?;
+    sys::process::set_oom_score(NEVER_KILLED).ok()?;
+    Some(original)
+}

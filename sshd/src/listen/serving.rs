@@ -1,0 +1,196 @@
+//! From the first socket to the signal that ends the listener.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+
+use events::listener::Event;
+use events::{Destination, Level, Log};
+use sys::process::Background;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::LocalSet;
+
+use super::accepting::{Listener, Shared, accept_on, reap};
+use super::configuration::InForce;
+use super::helpers::Helpers;
+use super::pid_file::PidFile;
+use super::service_manager::{self, ServiceManager};
+use super::sockets::{Listening, listen_on};
+use super::{Failure, Start, say_all};
+
+/// The listener with what surrounds it.
+pub(crate) struct Server<'a> {
+    pub(crate) start: &'a Start<'a>,
+    pub(crate) listener: Shared,
+    pub(crate) pid_file: Option<PidFile>,
+    pub(crate) service: ServiceManager,
+    /// Whether the service manager has opened the sockets: then Port and ListenAddress have no say.
+    pub(crate) sockets_were_passed: bool,
+}
+
+/// Serves connections until a signal comes; sessions outlive it. Returns the exit status.
+pub(crate) fn until_a_signal(
+    start: &Start<'_>,
+    in_force: InForce,
+    helpers: Helpers,
+    background: Option<Background>,
+) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = runtime.map_err(Failure::fatal)?;
+    LocalSet::new().block_on(&runtime, async {
+        // Before anybody can know this process by its pid file.
+        let mut signals = Signals::watch().map_err(Failure::fatal)?;
+        let mut server = Server::listening(start, in_force, helpers)?;
+        server.begin(background)?;
+        loop {
+            match signals.next().await {
+                Came::Ending { signal, status } => {
+                    server.end(signal);
+                    return Ok(status);
+                }
+                Came::Hangup => server.reload().await,
+                Came::ChildEnded => reap(&server.listener),
+            }
+        }
+    })
+}
+
+impl<'a> Server<'a> {
+    fn listening(start: &'a Start<'a>, in_force: InForce, helpers: Helpers) -> Result<Self, Failure> {
+        let passed = service_manager::passed_sockets().map_err(Failure::fatal)?;
+        let mut log = in_force.handed.open_log().map_err(Failure::fatal)?;
+        let sockets_were_passed = !passed.is_empty();
+        let (sockets, complaints) =
+            if sockets_were_passed { (passed, Vec::new()) } else { listen_on_all(&in_force.listen_on) };
+        if sockets.is_empty() {
+            return Err(nowhere_to_listen(complaints, &in_force, &mut log));
+        }
+        say_all(&mut log, &complaints);
+        let listener = Rc::new(RefCell::new(Listener::new(in_force, log, helpers)));
+        for socket in sockets {
+            accept_on(&listener, socket).map_err(Failure::fatal)?;
+        }
+        let service = ServiceManager::from_environment();
+        Ok(Self { start, listener, pid_file: None, service, sockets_were_passed })
+    }
+
+    fn begin(&mut self, background: Option<Background>) -> Result<(), Failure> {
+        self.listener.borrow().show_title();
+        self.write_pid_file();
+        if self.sockets_were_passed {
+            self.say_that_sockets_were_passed();
+        }
+        self.listener.borrow_mut().say_where();
+        if let Some(background) = background {
+            background.now_listening(false).map_err(Failure::fatal)?;
+        }
+        self.service.ready();
+        Ok(())
+    }
+
+    /// PidFile, where the configuration in force wants it.
+    pub(crate) fn write_pid_file(&mut self) {
+        let mut listener = self.listener.borrow_mut();
+        let wanted = listener.in_force.pid_file.clone();
+        if self.pid_file.as_ref().map(PidFile::path) == wanted.as_deref() {
+            return;
+        }
+        self.pid_file = None;
+        if let Some(path) = wanted {
+            match PidFile::write(&path) {
+                Ok(written) => self.pid_file = Some(written),
+                // An ordinary user's server has no place in /run; that is no reason not to serve.
+                Err(why) => listener.error(format!("Couldn't create pid file \"{}\": {}", path.display(), words(&why))),
+            }
+        }
+    }
+
+    fn say_that_sockets_were_passed(&self) {
+        let mut listener = self.listener.borrow_mut();
+        let (listening_on, configured) = (listener.listening_on(), listener.in_force.listen_on.clone());
+        if configured.iter().any(|at| !listening_on.contains(at)) {
+            let text = "The service manager has opened the sockets: Port and ListenAddress have no effect";
+            listener.say(&Event::Said { level: Level::Info, text: text.to_owned() });
+        }
+    }
+
+    fn end(&mut self, signal: i32) {
+        self.service.stopping();
+        self.listener.borrow_mut().say(&Event::ReceivedSignal(signal));
+        self.pid_file = None;
+    }
+}
+
+/// Whoever has typed the command hears it from the caller; later somebody may look for the reason in syslog.
+fn nowhere_to_listen(mut complaints: Vec<Event>, in_force: &InForce, log: &mut Log) -> Failure {
+    let failure = Failure::fatal("Cannot bind any address.");
+    complaints.extend(failure.lines);
+    if in_force.handed.log.destination == Destination::Syslog {
+        say_all(log, &complaints);
+    }
+    Failure { lines: complaints, status: failure.status }
+}
+
+/// Listens on as many of the addresses as possible; what is wrong with the others is said.
+pub(crate) fn listen_on_all(addresses: &[SocketAddr]) -> (Vec<Listening>, Vec<Event>) {
+    let (mut sockets, mut complaints) = (Vec::new(), Vec::new());
+    for at in addresses {
+        match listen_on(*at) {
+            Ok(socket) => sockets.push(socket),
+            Err(why) => complaints.push(why.event()),
+        }
+    }
+    (sockets, complaints)
+}
+
+pub(crate) fn words(error: &io::Error) -> String {
+    let number = error.raw_os_error().map(nix::errno::Errno::from_raw);
+    number.map_or_else(|| error.to_string(), |number| number.desc().to_owned())
+}
+
+/// A signal, as what it asks for.
+enum Came {
+    Ending { signal: i32, status: u8 },
+    Hangup,
+    ChildEnded,
+}
+
+/// Signals as input: no handler of ours does any work.
+struct Signals {
+    ending: [(Signal, i32, u8); 3],
+    hangup: Signal,
+    child: Signal,
+}
+
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        let ending = |kind: SignalKind, status| Ok::<_, io::Error>((signal(kind)?, kind.as_raw_value(), status));
+        Ok(Self {
+            ending: [
+                ending(SignalKind::terminate(), 0)?,
+                ending(SignalKind::interrupt(), 255)?,
+                ending(SignalKind::quit(), 255)?,
+            ],
+            hangup: signal(SignalKind::hangup())?,
+            child: signal(SignalKind::child())?,
+        })
+    }
+
+    async fn next(&mut self) -> Came {
+        poll_fn(|waker| {
+            for (signal, number, status) in &mut self.ending {
+                if signal.poll_recv(waker).is_ready() {
+                    return Poll::Ready(Came::Ending { signal: *number, status: *status });
+                }
+            }
+            if self.child.poll_recv(waker).is_ready() {
+                return Poll::Ready(Came::ChildEnded);
+            }
+            self.hangup.poll_recv(waker).map(|_| Came::Hangup)
+        })
+        .await
+    }
+}
