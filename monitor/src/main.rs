@@ -1,2 +1,8 @@
-//! (written next)
-fn main() {}
+//! `sshd-monitor`: the one process of a connection that decides.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    monitor::run()
+}

@@ -191,7 +191,8 @@ impl Peer {
 
 /// What the transport needs of what this process was told.
 fn server_settings(start: &PreauthStart) -> ServerSettings {
-    let PreauthSettings { kex_algorithms, ciphers, macs, pubkey_accepted_algorithms, .. } = &start.settings;
+    let PreauthSettings { kex_algorithms, ciphers, macs, compression, pubkey_accepted_algorithms, .. } =
+        &start.settings;
     let host_key = |key: &ipc::start::OfferedHostKey| transport::HostKey {
         algorithm: key.algorithm.clone(),
         index: key.index,
@@ -202,7 +203,7 @@ fn server_settings(start: &PreauthStart) -> ServerSettings {
         kex_algorithms: kex_algorithms.clone(),
         ciphers: ciphers.clone(),
         macs: macs.clone(),
-        compression: transport::Compression::Delayed,
+        compression: if *compression { transport::Compression::Delayed } else { transport::Compression::None },
         host_keys: start.host_keys.iter().map(host_key).collect(),
         server_sig_algs: pubkey_accepted_algorithms.join(","),
         // Nobody stays long enough before login for a limit to matter but the cipher's own.

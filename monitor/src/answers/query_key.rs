@@ -1,0 +1,71 @@
+//! Pairs with `preauth/src/ask_monitor.rs::query_key`.
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use events::Level;
+use events::monitor::Event;
+use ipc::phases::OfferedKey;
+use keys::{FingerprintHash, PublicKey};
+use policy::{KeyAllowed, KeyOffer, Now};
+
+use crate::authorized_keys::KeyFiles;
+use crate::candidate::Candidate;
+use crate::connection::Connection;
+
+/// A key that a client offered, as far as it could be looked at.
+pub(crate) struct LookedAt {
+    /// The key; none when the algorithm is not accepted or the blob is no key.
+    pub(crate) key: Option<PublicKey>,
+    /// That a line lets it in.
+    pub(crate) allowed: Option<KeyAllowed>,
+}
+
+impl LookedAt {
+    /// `ED25519 SHA256:…` for the log.
+    pub(crate) fn shown(&self) -> Option<String> {
+        let key = self.key.as_ref()?;
+        Some(format!("{} {}", key.key_type().short_name(), key.fingerprint(FingerprintHash::Sha256)))
+    }
+}
+
+/// Looks the key up in the candidate's files. The algorithm is judged before the blob is parsed.
+pub(crate) fn look_at_key(
+    connection: &mut Connection,
+    candidate: &Candidate,
+    offered: &OfferedKey,
+    used_before: &[PublicKey],
+) -> LookedAt {
+    let accepted = policy::algorithm_accepted(&candidate.effective, &offered.algorithm);
+    if !accepted.is_allowed() {
+        connection.log_steps(&accepted.steps);
+        return LookedAt { key: None, allowed: None };
+    }
+    let key = match PublicKey::parse(&offered.blob) {
+        Ok(key) => key,
+        Err(error) => {
+            connection.log(&Event::Said { level: Level::Error, text: format!("parse key: {error}") });
+            return LookedAt { key: None, allowed: None };
+        }
+    };
+    let complaints = RefCell::new(Vec::new());
+    let verdict = policy::public_key(
+        &candidate.effective,
+        &candidate.facts,
+        &candidate.from,
+        now(),
+        KeyOffer { key: &key, algorithm: &offered.algorithm, used_before },
+        KeyFiles::of(candidate, &complaints),
+    );
+    for complaint in complaints.into_inner() {
+        connection.log(&complaint);
+    }
+    connection.log_steps(&verdict.steps);
+    LookedAt { key: Some(key), allowed: verdict.outcome.ok() }
+}
+
+fn now() -> Now<'static> {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    // A time that cannot be converted counts as over.
+    Now { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), local_time: &|_| None }
+}

@@ -1,0 +1,18 @@
+//! Pairs with `preauth/src/ask_monitor.rs::sign_exchange`.
+
+use ipc::phases::ExchangeToSign;
+
+use crate::connection::Connection;
+use crate::host_keys::NotSigned;
+use crate::key_exchange::SignedExchange;
+
+/// Signs the hash of the first key exchange. It becomes the session id that login signatures are checked against, so
+/// what a client signs is bound to the very exchange that the host key signed.
+pub(crate) fn sign_exchange(
+    connection: &Connection,
+    exchange: ExchangeToSign,
+) -> Result<(Vec<u8>, SignedExchange), NotSigned> {
+    let signature = connection.host_keys.sign(&exchange, &connection.offered_host_keys())?;
+    let host_key_blob = connection.host_keys.public_blob(exchange.host_key)?;
+    Ok((signature, SignedExchange::new(exchange, host_key_blob)))
+}

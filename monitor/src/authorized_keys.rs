@@ -1,0 +1,180 @@
+//! AuthorizedKeysFile: found, opened and read with the user's own rights, believed only as StrictModes allows.
+
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::vec::IntoIter;
+
+use events::Level;
+use events::monitor::Event;
+use nix::fcntl::OFlag;
+use policy::{KeyFile, PathFacts, PathKind, Step};
+
+use crate::candidate::Candidate;
+use crate::connection::step_event;
+
+/// Largest file that is read, in bytes.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// The candidate's files, opened one after the other and only as far as somebody asks for the next one.
+pub(crate) struct KeyFiles<'a> {
+    candidate: &'a Candidate,
+    files: IntoIter<PathBuf>,
+    complaints: &'a RefCell<Vec<Event>>,
+}
+
+/// A file that was opened, and everything about its path that can make it unbelievable.
+struct Opened {
+    text: Vec<u8>,
+    components: Vec<PathFacts>,
+    home: Option<PathBuf>,
+}
+
+impl<'a> KeyFiles<'a> {
+    /// `complaints` takes what the log should know about files that are not used.
+    pub(crate) fn of(candidate: &'a Candidate, complaints: &'a RefCell<Vec<Event>>) -> Self {
+        let files = policy::authorized_keys_files(&candidate.effective, &candidate.facts).unwrap_or_else(|error| {
+            complaints.borrow_mut().push(said(Level::Error, format!("AuthorizedKeysFile: {error}")));
+            Vec::new()
+        });
+        Self { candidate, files: files.into_iter(), complaints }
+    }
+
+    fn complain(&self, event: Event) {
+        self.complaints.borrow_mut().push(event);
+    }
+
+    /// The text of a file, if it is there and can be believed.
+    fn text_of(&self, path: &Path) -> Option<Vec<u8>> {
+        let home = &self.candidate.account.home;
+        let opened =
+            match sys::identity::as_user(&self.candidate.identity, || open(path, home)).and_then(|opened| opened) {
+                Ok(opened) => opened,
+                Err(error) => {
+                    self.complain(said(complaint_level(&error), format!("{}: {error}", path.display())));
+                    return None;
+                }
+            };
+        if self.candidate.effective.strict_modes {
+            let verdict = policy::strict_modes(&opened.components, self.candidate.identity.uid, opened.home.as_deref());
+            let refused = |step: &&Step| matches!(step, Step::Refused(_));
+            verdict.steps.iter().filter(refused).for_each(|step| self.complain(step_event(step)));
+            verdict.outcome.ok()?;
+        }
+        Some(opened.text)
+    }
+}
+
+/// Most accounts have no file, and one of the two default names never exists: that is nothing to write about.
+fn complaint_level(error: &io::Error) -> Level {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Level::Debug1,
+        _ => Level::Info,
+    }
+}
+
+impl Iterator for KeyFiles<'_> {
+    type Item = KeyFile;
+
+    fn next(&mut self) -> Option<KeyFile> {
+        loop {
+            let path = self.files.next()?;
+            if let Some(text) = self.text_of(&path) {
+                return Some(KeyFile { name: path.display().to_string(), text });
+            }
+        }
+    }
+}
+
+fn said(level: Level, text: String) -> Event {
+    Event::Said { level, text }
+}
+
+/// To be called with the user's rights. Opening never blocks (a FIFO in place of the file), and what is not a regular
+/// file is never read.
+fn open(path: &Path, home: &Path) -> io::Result<Opened> {
+    let file =
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits() | OFlag::O_NOCTTY.bits()).open(path)?;
+    let facts = file.metadata()?;
+    if !facts.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if facts.len() > LARGEST_FILE {
+        return Err(io::Error::other(format!("larger than {LARGEST_FILE} bytes")));
+    }
+    let real = real_path(&file, path)?;
+    let mut components = vec![path_facts(real.clone(), &facts)];
+    for directory in real.ancestors().skip(1) {
+        components.push(path_facts(directory.to_path_buf(), &std::fs::metadata(directory)?));
+    }
+    let mut text = Vec::new();
+    file.take(LARGEST_FILE).read_to_end(&mut text)?;
+    Ok(Opened { text, components, home: std::fs::canonicalize(home).ok() })
+}
+
+/// The path without symbolic links, as long as it still leads to the file that was opened.
+fn real_path(file: &File, path: &Path) -> io::Result<PathBuf> {
+    let real = std::fs::canonicalize(path)?;
+    let (opened, there) = (file.metadata()?, std::fs::metadata(&real)?);
+    if (opened.dev(), opened.ino()) == (there.dev(), there.ino()) {
+        Ok(real)
+    } else {
+        Err(io::Error::other("changed while it was opened"))
+    }
+}
+
+fn path_facts(path: PathBuf, facts: &std::fs::Metadata) -> PathFacts {
+    let kind = match facts.file_type() {
+        kind if kind.is_file() => PathKind::File,
+        kind if kind.is_dir() => PathKind::Directory,
+        _ => PathKind::Other,
+    };
+    PathFacts { path, kind, uid: facts.uid(), mode: facts.mode() & 0o7777 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("key-files-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        directory.canonicalize().unwrap()
+    }
+
+    #[test]
+    fn components_go_up_to_the_root() {
+        let home = scratch("up");
+        let path = home.join("keys");
+        std::fs::write(&path, "line").unwrap();
+        let opened = open(&path, &home).unwrap();
+        std::fs::remove_dir_all(&home).unwrap();
+        assert_eq!(opened.text, b"line");
+        assert_eq!(opened.components.first().unwrap().path, path);
+        assert_eq!(opened.components.get(1).unwrap().path, home);
+        assert_eq!(opened.components.last().unwrap().path, Path::new("/"));
+    }
+
+    #[test]
+    fn links_are_followed_to_where_they_lead() {
+        let home = scratch("link");
+        std::fs::write(home.join("target"), "line").unwrap();
+        std::os::unix::fs::symlink("target", home.join("keys")).unwrap();
+        let opened = open(&home.join("keys"), &home).unwrap();
+        std::fs::remove_dir_all(&home).unwrap();
+        assert_eq!(opened.components.first().unwrap().path, home.join("target"));
+    }
+
+    #[test]
+    fn what_is_not_a_regular_file_is_not_read() {
+        let home = scratch("fifo");
+        let fifo = home.join("keys");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let refused = open(&fifo, &home).is_err();
+        let directory = open(&home, &home).is_err();
+        std::fs::remove_dir_all(&home).unwrap();
+        assert!(refused && directory);
+    }
+}

@@ -1,0 +1,192 @@
+//! What this process was given, and what holds for the whole connection.
+
+use std::os::fd::OwnedFd;
+
+use events::monitor::Event;
+use events::{ConnectionFacts, Level, Log, Who};
+use ipc::IpcError;
+use ipc::start::{Confinement, MonitorStart, OfferedHostKey};
+use policy::{Step, Weight};
+use settings::values::LogLevel;
+use settings::{Effective, Settings};
+
+use crate::host_keys::HostKeys;
+
+/// Lines that a process before login may write: a busy connection writes three or four, a hostile process as many as
+/// the disk holds.
+const MOST_RECORDS_BEFORE_LOGIN: u32 = 200;
+
+/// One connection, seen from the process that decides.
+pub(crate) struct Connection {
+    /// Who is at the other end.
+    pub(crate) facts: ConnectionFacts,
+    /// One socket or two pipes; the same open files that the network-facing processes use. Never read here.
+    pub(crate) network: Vec<OwnedFd>,
+    /// All of sshd_config.
+    pub(crate) settings: Settings,
+    pub(crate) host_keys: HostKeys,
+    pub(crate) programs: Programs,
+    /// Our identification line.
+    pub(crate) identification: String,
+    pub(crate) preauth_confinement: Option<Confinement>,
+    pub(crate) best_effort_sandbox: bool,
+    log: Log,
+    /// Closing it tells the listener that somebody is logged in.
+    startup_pipe: Option<OwnedFd>,
+    delay_secret: [u8; 32],
+    tried: Tried,
+    records: u32,
+}
+
+/// The executables that a monitor starts, opened by the listener once for all connections.
+pub(crate) struct Programs {
+    pub(crate) preauth: OwnedFd,
+    pub(crate) session: OwnedFd,
+    pub(crate) launch: OwnedFd,
+}
+
+/// What has been tried so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    Nothing,
+    /// To log in as a user who cannot.
+    InvalidUser,
+    ToLogIn,
+}
+
+impl Connection {
+    /// Takes the start message off the link; nothing more ever comes from there.
+    pub(crate) fn receive(link: OwnedFd) -> Result<Self, IpcError> {
+        let (start, descriptors, _link): (MonitorStart, _, _) = ipc::start::receive(link)?;
+        let mut descriptors = descriptors.into_iter();
+        let came = descriptors.len();
+        let missing = || IpcError::WrongDescriptors { came, expected: came.saturating_add(1) };
+        let network: Vec<OwnedFd> = descriptors.by_ref().take(usize::from(start.network_descriptors)).collect();
+        let mut next = || descriptors.next().ok_or_else(missing);
+        let (settings, host_keys) = (next()?, next()?);
+        let programs = Programs { preauth: next()?, session: next()?, launch: next()? };
+        let startup_pipe = next()?;
+        let log = Log::open(start.log, descriptors.next())?;
+        if descriptors.next().is_some() || !matches!(network.len(), 1 | 2) {
+            return Err(missing());
+        }
+        Ok(Self {
+            facts: start.facts,
+            network,
+            settings: ipc::start::unseal(std::os::fd::AsFd::as_fd(&settings))?,
+            host_keys: HostKeys::new(ipc::start::unseal(std::os::fd::AsFd::as_fd(&host_keys))?),
+            programs,
+            identification: start.identification,
+            preauth_confinement: start.preauth_confinement,
+            best_effort_sandbox: start.best_effort_sandbox,
+            log,
+            startup_pipe: Some(startup_pipe),
+            delay_secret: start.delay_secret,
+            tried: Tried::Nothing,
+            records: 0,
+        })
+    }
+
+    /// Writes a line of the monitor's own.
+    pub(crate) fn log(&mut self, event: &Event) {
+        self.log.write(event, &self.facts, event.is_marked_preauth());
+    }
+
+    /// Writes a line for `sshd-preauth`, unless it has written too many.
+    pub(crate) fn record_before_login(&mut self, event: &events::preauth::Event) -> Result<(), TooManyRecords> {
+        self.records = self.records.saturating_add(1);
+        if self.records > MOST_RECORDS_BEFORE_LOGIN {
+            return Err(TooManyRecords);
+        }
+        self.log.write(event, &self.facts, true);
+        Ok(())
+    }
+
+    /// Writes a line for `sshd-session`.
+    pub(crate) fn record_after_login(&mut self, event: &events::session::Event) {
+        self.log.write(event, &self.facts, false);
+    }
+
+    /// Writes how a decision came about.
+    pub(crate) fn log_steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.log(&step_event(step));
+        }
+    }
+
+    /// What can be offered to clients.
+    pub(crate) fn offered_host_keys(&self) -> Vec<OfferedHostKey> {
+        self.host_keys.offered(self.settings.global().host_key_algorithms.iter().map(String::as_str))
+    }
+
+    /// Drawn once by the listener: makes failure delays of names unguessable.
+    pub(crate) fn delay_secret(&self) -> &[u8; 32] {
+        &self.delay_secret
+    }
+
+    /// The settings that hold for this user have been found. Only a Match block changes how much is written: `-d` on
+    /// the listener's command line is stronger than the configuration.
+    pub(crate) fn follow(&mut self, effective: &Effective) {
+        if effective.log_level != self.settings.global().log_level {
+            self.log.set_threshold(threshold(effective.log_level));
+        }
+    }
+
+    /// Somebody said who they want to be.
+    pub(crate) fn user_is_named(&mut self, user: &str, valid: bool) {
+        let user = user.to_owned();
+        if valid {
+            sys::title::set(&format!("sshd: {user} [priv]"));
+            self.facts.who = Who::Authenticating(user);
+        } else {
+            sys::title::set("sshd: unknown [priv]");
+            self.facts.who = Who::Invalid(user);
+            self.tried = Tried::InvalidUser;
+        }
+    }
+
+    /// Somebody tried to prove who they are.
+    pub(crate) fn login_was_tried(&mut self) {
+        if self.tried == Tried::Nothing {
+            self.tried = Tried::ToLogIn;
+        }
+    }
+
+    pub(crate) fn tried(&self) -> Tried {
+        self.tried
+    }
+
+    /// Somebody is in: the listener stops counting this connection among those that are not.
+    pub(crate) fn user_is_in(&mut self, user: &str) {
+        self.facts.who = Who::LoggedIn(user.to_owned());
+        self.startup_pipe = None;
+    }
+}
+
+/// See [`MOST_RECORDS_BEFORE_LOGIN`].
+#[derive(Debug)]
+pub(crate) struct TooManyRecords;
+
+/// A step of a decision as a line of the log.
+pub(crate) fn step_event(step: &Step) -> Event {
+    let level = match step.weight() {
+        Weight::Error => Level::Error,
+        Weight::Info => Level::Info,
+        Weight::Verbose => Level::Verbose,
+        Weight::Debug => Level::Debug1,
+    };
+    Event::Step { level, sentence: step.to_string() }
+}
+
+fn threshold(log_level: LogLevel) -> Level {
+    match log_level {
+        LogLevel::Quiet => Level::Quiet,
+        LogLevel::Fatal => Level::Fatal,
+        LogLevel::Error => Level::Error,
+        LogLevel::Info => Level::Info,
+        LogLevel::Verbose => Level::Verbose,
+        LogLevel::Debug1 => Level::Debug1,
+        LogLevel::Debug2 => Level::Debug2,
+        LogLevel::Debug3 => Level::Debug3,
+    }
+}

@@ -1,0 +1,225 @@
+//! The decision. Only this file can make a [`ProvenUser`], and without one no session starts.
+
+use std::path::Path;
+
+use ipc::start::{Granted, SftpGranted};
+use keys::{PublicKey, SignatureProven};
+use policy::{ForcedCommand, Grants, KeyAllowed, MethodsToDo, Progress, Restrictions};
+use settings::Effective;
+use settings::text::from_path;
+use settings::values::Method;
+use sys::identity::{Account, Identity};
+
+use crate::candidate::Candidate;
+use crate::connection::Connection;
+
+/// What a candidate has proven so far.
+pub(crate) struct Proofs {
+    methods: MethodsToDo,
+    used_keys: Vec<PublicKey>,
+    restrictions: Restrictions,
+}
+
+/// What a right signature comes to.
+pub(crate) enum Decision {
+    /// The login is complete.
+    LetIn(Box<ProvenUser>),
+    /// Another method is still to do.
+    Partial,
+    /// No.
+    No,
+}
+
+/// A user who has proven to be one, with everything that the login may do. Nothing outside of this file can make one,
+/// and nothing can change it.
+pub(crate) struct ProvenUser {
+    account: Account,
+    identity: Identity,
+    effective: Effective,
+    grants: Grants,
+    granted: Granted,
+    chroot: Option<String>,
+    home: String,
+    shell: String,
+}
+
+impl Proofs {
+    pub(crate) fn none_yet(methods: MethodsToDo) -> Self {
+        Self { methods, used_keys: Vec::new(), restrictions: Restrictions::none() }
+    }
+
+    /// Keys that have already proven something: each counts once.
+    pub(crate) fn used_keys(&self) -> &[PublicKey] {
+        &self.used_keys
+    }
+
+    /// Names of the methods that can continue.
+    pub(crate) fn offered(&self) -> Vec<String> {
+        self.methods.offered().into_iter().map(str::to_owned).collect()
+    }
+
+    /// Whether a method is looked at now.
+    pub(crate) fn may_try(&self, method: Method) -> bool {
+        self.methods.may_try(method)
+    }
+
+    /// Decides about a signature that was verified, of a key that a line lets in.
+    pub(crate) fn decide_on_key(
+        &mut self,
+        connection: &mut Connection,
+        candidate: &Candidate,
+        allowed: &KeyAllowed,
+        proven: &SignatureProven,
+    ) -> Decision {
+        if !candidate.may_log_in() {
+            return Decision::No;
+        }
+        let verdict =
+            policy::public_key_signed(&candidate.effective, &candidate.facts, &candidate.from, allowed, proven);
+        connection.log_steps(&verdict.steps);
+        let Ok(restrictions) = verdict.outcome else { return Decision::No };
+        // Restrictions of all keys of a login add up.
+        let Ok(restrictions) = self.restrictions.clone().restrict_by(restrictions) else { return Decision::No };
+        match self.methods.succeeded(Method::PublicKey, None) {
+            Progress::NotCalledFor => Decision::No,
+            Progress::Partial => {
+                self.restrictions = restrictions;
+                self.used_keys.push(allowed.key().clone());
+                Decision::Partial
+            }
+            Progress::Complete => {
+                ProvenUser::new(candidate, &restrictions).map_or(Decision::No, |user| Decision::LetIn(Box::new(user)))
+            }
+        }
+    }
+}
+
+impl ProvenUser {
+    /// `None` when the login's root directory cannot be named: it must not go on outside of it.
+    fn new(candidate: &Candidate, restrictions: &Restrictions) -> Option<Self> {
+        let effective = &candidate.effective;
+        let grants = policy::grants(effective, restrictions);
+        let chroot = policy::chroot_directory(effective, &candidate.facts).ok()?;
+        Some(Self {
+            account: candidate.account.clone(),
+            identity: candidate.identity.clone(),
+            granted: Granted { terminal: grants.terminal, sftp: sftp_granted(&grants) },
+            effective: effective.clone(),
+            chroot: chroot.map(|path| from_path(&path)),
+            home: as_text(&candidate.account.home),
+            shell: as_text(&candidate.facts.shell),
+            grants,
+        })
+    }
+
+    /// As the account database spells it.
+    pub(crate) fn name(&self) -> &str {
+        &self.account.name
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whom processes for this user must become; none when everything runs as the user already.
+    pub(crate) fn identity_to_become(&self) -> Option<Identity> {
+        sys::identity::is_root().then(|| self.identity.clone())
+    }
+
+    /// Owner and group of the user's terminals; none when they are the user's already.
+    pub(crate) fn terminal_owner(&self) -> Option<(u32, u32)> {
+        sys::identity::is_root().then_some((self.identity.uid, self.identity.gid))
+    }
+
+    pub(crate) fn home(&self) -> &str {
+        &self.home
+    }
+
+    pub(crate) fn shell(&self) -> &str {
+        &self.shell
+    }
+
+    /// The login's root directory, if it has one of its own.
+    pub(crate) fn chroot(&self) -> Option<&str> {
+        self.chroot.as_deref()
+    }
+
+    /// The settings that hold for this user.
+    pub(crate) fn effective(&self) -> &Effective {
+        &self.effective
+    }
+
+    pub(crate) fn granted(&self) -> Granted {
+        self.granted
+    }
+
+    pub(crate) fn forced_command(&self) -> Option<&ForcedCommand> {
+        self.grants.forced_command.as_ref()
+    }
+
+    /// `environment=` of the key, as far as PermitUserEnvironment lets it through.
+    pub(crate) fn key_environment(&self) -> &[(String, String)] {
+        &self.grants.environment
+    }
+
+    /// The arguments of an `internal-sftp` that this login can start.
+    pub(crate) fn sftp_arguments(&self, command_line: &str) -> Option<Vec<String>> {
+        let behind = policy::internal_sftp_arguments(command_line)?;
+        let granted = self.grants.internal_sftp.iter().any(|line| line == behind);
+        granted.then(|| split(behind)).flatten()
+    }
+}
+
+fn as_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Files in the session process are for `internal-sftp` alone, and read-only if every one that can be started is.
+fn sftp_granted(grants: &Grants) -> SftpGranted {
+    let is_read_only = |line: &String| split(line).is_some_and(|words| words.iter().any(|word| word == "-R"));
+    match grants.internal_sftp.as_slice() {
+        [] => SftpGranted::No,
+        lines if lines.iter().all(is_read_only) => SftpGranted::ReadOnly,
+        _ => SftpGranted::ReadWrite,
+    }
+}
+
+/// Words of a command line: separated by blanks, quoted by `"` or `'`, `\` before a quote, a `\` or a blank takes it
+/// as it is. `None` when a quote is not closed. All words count (CVE-2026-59997).
+fn split(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (character, quote) {
+            ('\\', _) if characters.peek().is_some_and(|next| matches!(next, '"' | '\'' | '\\' | ' ')) => {
+                word.get_or_insert_default().extend(characters.next());
+            }
+            ('"' | '\'', None) => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (_, Some(open)) if open == character => quote = None,
+            (' ' | '\t', None) => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_split_like_a_shell_would() {
+        let words = |line| split(line).unwrap();
+        assert_eq!(words("-R -d \"/a b\" -l 'INFO'"), ["-R", "-d", "/a b", "-l", "INFO"]);
+        assert_eq!(words(r"-d /a\ b\'c ''"), ["-d", "/a b'c", ""]);
+        assert_eq!(words("  "), [""; 0]);
+        assert_eq!(split("-d \"open"), None);
+        assert_eq!(words("1 2 3 4 5 6 7 8 9 10 -R").len(), 11);
+    }
+}

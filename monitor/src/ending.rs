@@ -1,0 +1,75 @@
+//! How a connection ends before login, and what the listener is told by the exit status.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::connection::{Connection, Tried};
+
+/// No login on this connection. What the log has to say about it has been written where it happened.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// LoginGraceTime is over.
+    GraceTimeOver,
+    /// `sshd-preauth` has ended, or nobody answers on its link.
+    ChildGone,
+    /// `sshd-preauth` said what it must not say.
+    ChildMisbehaved,
+    /// The peer was told to go.
+    PeerSentAway,
+    /// RefuseConnection
+    ConnectionRefused,
+    /// Something failed on our side.
+    Failed(io::Error),
+}
+
+/// What the listener learns (its penalties go by it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    /// A login that ended in good order.
+    Success,
+    /// LoginGraceTime was over.
+    GraceTimeOver,
+    /// `sshd-preauth` crashed or was hostile.
+    ChildCrashed,
+    /// Somebody tried to log in and failed.
+    AuthenticationAttempted,
+    /// RefuseConnection
+    ConnectionRefused,
+    /// Somebody tried to log in as a user who cannot.
+    InvalidUser,
+    /// Everything else: above all connections that never tried to log in.
+    Failed,
+}
+
+impl Ending {
+    pub(crate) fn exit_status(&self, connection: &Connection) -> ExitStatus {
+        match (self, connection.tried()) {
+            (Self::GraceTimeOver, _) => ExitStatus::GraceTimeOver,
+            (Self::ChildMisbehaved, _) => ExitStatus::ChildCrashed,
+            (Self::ConnectionRefused, _) => ExitStatus::ConnectionRefused,
+            (_, Tried::InvalidUser) => ExitStatus::InvalidUser,
+            (_, Tried::ToLogIn) => ExitStatus::AuthenticationAttempted,
+            (_, Tried::Nothing) => ExitStatus::Failed,
+        }
+    }
+}
+
+impl From<io::Error> for Ending {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(match status {
+            ExitStatus::Success => 0,
+            ExitStatus::GraceTimeOver => 3,
+            ExitStatus::ChildCrashed => 4,
+            ExitStatus::AuthenticationAttempted => 5,
+            ExitStatus::ConnectionRefused => 6,
+            ExitStatus::InvalidUser => 7,
+            ExitStatus::Failed => 255,
+        })
+    }
+}

@@ -1,0 +1,302 @@
+//! Phase LoggedIn: commands, terminals and later signatures for a session process that can do none of this itself.
+//!
+//! The session process reads what a client sends, so it may be taken over. What it can ask for here is what the login
+//! was granted ([`ProvenUser`]) and no more: a forced command stays forced, a terminal that is not allowed is not there.
+
+mod choose_command;
+mod environment;
+mod how_ended;
+mod sessions;
+mod start_command;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use events::Level;
+use events::monitor::Event;
+use ipc::phases::{ExchangeToSign, LoggedIn, LoggedInAnswer, LoggedInRequest, TerminalSize};
+use ipc::start::SftpGranted;
+use ipc::{Answering, IpcError};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use sys::process::{Child, Ended};
+
+use crate::connection::Connection;
+use crate::decide::ProvenUser;
+use crate::ending::ExitStatus;
+use crate::host_keys::NotSigned;
+use crate::key_exchange::SignedExchange;
+use crate::logged_in::how_ended::{how_ended, signal_named};
+use crate::logged_in::sessions::{Sessions, Stage, Terminal};
+
+/// Serves the session process until it ends.
+pub(crate) fn serve(
+    connection: Connection,
+    user: ProvenUser,
+    exchange: SignedExchange,
+    process: Child,
+    link: Answering<LoggedIn>,
+) -> ExitStatus {
+    let mut login = ServedLogin { connection, user, exchange, process, link, sessions: Sessions::default() };
+    let over = loop {
+        if let Err(over) = login.turn() {
+            break over;
+        }
+    };
+    login.finish(&over)
+}
+
+/// A login while it lasts.
+struct ServedLogin {
+    connection: Connection,
+    user: ProvenUser,
+    exchange: SignedExchange,
+    process: Child,
+    link: Answering<LoggedIn>,
+    sessions: Sessions,
+}
+
+/// Why a login is over.
+#[derive(Debug)]
+enum Over {
+    /// The session process has ended.
+    ProcessEnded,
+    /// It said what it must not say.
+    Misbehaved(String),
+    /// Something failed on our side.
+    Failed(io::Error),
+}
+
+/// An answer and the descriptors that go with it.
+type Answer = (LoggedInAnswer, Vec<OwnedFd>);
+
+impl ServedLogin {
+    /// Waits for something to happen, and deals with it.
+    fn turn(&mut self) -> Result<(), Over> {
+        let (asked, process_ended) = self.wait()?;
+        self.report_ended_commands()?;
+        if asked {
+            return self.serve_request();
+        }
+        if process_ended { Err(Over::ProcessEnded) } else { Ok(()) }
+    }
+
+    fn wait(&self) -> Result<(bool, bool), Over> {
+        let commands = self.sessions.iter().filter_map(|session| session.command()).map(Child::pidfd);
+        let mut watched: Vec<PollFd<'_>> = [self.link.socket(), self.process.pidfd()]
+            .into_iter()
+            .chain(commands)
+            .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
+            .collect();
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(Over::Failed(error.into())),
+        }
+        let mut ready = watched.iter().map(|one| one.any() == Some(true));
+        Ok((ready.next() == Some(true), ready.next() == Some(true)))
+    }
+
+    /// Tells the session process of commands that have ended; nobody is told when the channel is gone.
+    fn report_ended_commands(&mut self) -> Result<(), Over> {
+        let mut ended = Vec::new();
+        for session in self.sessions.iter_mut() {
+            let Some(command) = session.command() else { continue };
+            if let Some(how) = command.try_wait().map_err(Over::Failed)? {
+                session.stage = Stage::Ended;
+                if !session.closed {
+                    ended.push(LoggedInAnswer::Ended { session: session.number, how: how_ended(how) });
+                }
+            }
+        }
+        self.sessions.forget_finished();
+        ended.into_iter().try_for_each(|answer| self.answer((answer, Vec::new())))
+    }
+
+    fn answer(&self, (answer, descriptors): Answer) -> Result<(), Over> {
+        let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
+        self.link.answer(&answer, &descriptors).map_err(|error| match error {
+            IpcError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Over::Misbehaved("does not take its answers".to_owned())
+            }
+            IpcError::PeerGone => Over::ProcessEnded,
+            error => Over::Misbehaved(error.to_string()),
+        })
+    }
+
+    fn serve_request(&mut self) -> Result<(), Over> {
+        let request = match self.link.receive() {
+            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(IpcError::PeerGone | IpcError::Io(_)) => return Err(Over::ProcessEnded),
+            Err(error) => return Err(Over::Misbehaved(error.to_string())),
+            Ok(request) => request,
+        };
+        match self.carry_out(request)? {
+            Some(answer) => self.answer(answer),
+            None => Ok(()),
+        }
+    }
+
+    /// What each request comes to; `None` for those that are not answered.
+    fn carry_out(&mut self, request: LoggedInRequest) -> Result<Option<Answer>, Over> {
+        let answer = match request {
+            LoggedInRequest::Record(event) => {
+                self.connection.record_after_login(&event);
+                return Ok(None);
+            }
+            LoggedInRequest::Signal { session, name } => {
+                self.signal(session, &name);
+                return Ok(None);
+            }
+            LoggedInRequest::CloseSession { session } => {
+                self.close_session(session);
+                return Ok(None);
+            }
+            LoggedInRequest::SignRekey(exchange) => {
+                let signature = self.sign_rekey(&exchange).map_err(|refusal| Over::Misbehaved(refusal.to_string()))?;
+                (LoggedInAnswer::Signed(signature), Vec::new())
+            }
+            LoggedInRequest::OpenTerminal { session, term, size } => {
+                self.open_terminal(session, term, size).unwrap_or_else(refused)
+            }
+            LoggedInRequest::Start { session, what, environment } => {
+                self.start(session, what, &environment).unwrap_or_else(refused)
+            }
+            LoggedInRequest::NameOfUser { uid } => self.named(|| sys::identity::user_name(uid)),
+            LoggedInRequest::NameOfGroup { gid } => self.named(|| sys::identity::group_name(gid)),
+            LoggedInRequest::HomeOfUser { user } => self.named(|| {
+                let account = sys::identity::look_up(&user)?;
+                Ok(account.map(|account| account.home.to_string_lossy().into_owned()))
+            }),
+        };
+        Ok(Some(answer))
+    }
+
+    /// Signs the hash of a later key exchange. The hash of the first one is the session id, which login signatures
+    /// cover: it is never signed again.
+    fn sign_rekey(&self, exchange: &ExchangeToSign) -> Result<Vec<u8>, NotSigned> {
+        if exchange.exchange_hash == self.exchange.session_id() {
+            return Err(NotSigned::SessionIdAgain);
+        }
+        self.connection.host_keys.sign(exchange, &self.connection.offered_host_keys())
+    }
+
+    fn open_terminal(&mut self, number: u32, term: String, size: TerminalSize) -> Result<Answer, Refusal> {
+        if !self.user.granted().terminal {
+            return Err(Refusal::new("Allocating a pty not permitted for this connection."));
+        }
+        let most = self.user.effective().max_sessions;
+        let session = self.sessions.begin(number, most).ok_or(Refusal::new("no more sessions"))?;
+        let pty = match sys::pty::open(self.user.terminal_owner()) {
+            Ok(pty) => pty,
+            Err(error) => {
+                session.closed = true;
+                self.sessions.forget_finished();
+                return Err(Refusal(format!("cannot open a terminal: {error}")));
+            }
+        };
+        let cells = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
+        let size_set = sys::pty::set_size(
+            pty.master.as_fd(),
+            cells(size.rows),
+            cells(size.columns),
+            cells(size.width),
+            cells(size.height),
+        );
+        session.terminal = Some(Terminal { device: pty.name.clone(), term, slave: Some(pty.slave) });
+        if let Err(error) = size_set {
+            self.debug(&format!("cannot set the size of {}: {error}", pty.name));
+        }
+        Ok((LoggedInAnswer::Terminal { name: pty.name }, vec![pty.master]))
+    }
+
+    /// Sends a signal to the command's process group with the user's own rights.
+    fn signal(&mut self, number: u32, name: &str) {
+        let identity = self.user.identity().clone();
+        let Some(session) = self.sessions.open(number) else { return };
+        let (Stage::Runs { command, takes_signals: true }, Some(signal)) = (&session.stage, signal_named(name)) else {
+            return self.debug(&format!("signal {name} is not sent to session {number}"));
+        };
+        if let Ok(Err(error)) = sys::identity::as_user(&identity, || command.signal_group(signal)) {
+            self.debug(&format!("signal {name} for session {number}: {error}"));
+        }
+    }
+
+    /// The channel is gone. A command on a terminal is hung up; others notice that their pipes are closed.
+    fn close_session(&mut self, number: u32) {
+        let Some(session) = self.sessions.open(number) else { return };
+        session.closed = true;
+        if let (Some(_), Some(command)) = (&session.terminal, session.command()) {
+            // It may have ended a moment ago.
+            let _ = command.signal_group(Signal::SIGHUP);
+        }
+        session.terminal = None;
+        self.sessions.forget_finished();
+        self.connection.log(&Event::CloseSession { session: number });
+    }
+
+    /// Names are for `internal-sftp`; a login without it learns nothing about accounts.
+    fn named(&self, look_up: impl FnOnce() -> io::Result<Option<String>>) -> Answer {
+        let name = if self.user.granted().sftp == SftpGranted::No { None } else { look_up().ok().flatten() };
+        (LoggedInAnswer::Name(name), Vec::new())
+    }
+
+    fn debug(&mut self, text: &str) {
+        self.connection.log(&Event::Said { level: Level::Debug1, text: text.to_owned() });
+    }
+
+    /// The session process has gone, or must go: terminals are hung up and nothing of the connection stays.
+    fn finish(mut self, over: &Over) -> ExitStatus {
+        match over {
+            Over::ProcessEnded => {}
+            Over::Misbehaved(what) => {
+                let event = Event::ChildMisbehaved { process: "sshd-session", what: what.clone() };
+                self.connection.log(&event);
+            }
+            Over::Failed(error) => {
+                let event = Event::Said { level: Level::Fatal, text: format!("after login: {error}") };
+                self.connection.log(&event);
+            }
+        }
+        let orderly = matches!(self.end_process(over), Some(Ended::Exited(_)));
+        for session in self.sessions.iter() {
+            // As theirs, commands without a terminal outlive a connection that ended in good order: their pipes are
+            // closed. When the session process was killed they are told to end, too.
+            if let Some(command) = session.command().filter(|_| session.terminal.is_some() || !orderly) {
+                let _ = command.signal_group(Signal::SIGHUP);
+            }
+        }
+        let open: Vec<u32> =
+            self.sessions.iter().filter(|session| !session.closed).map(|session| session.number).collect();
+        for session in open {
+            self.connection.log(&Event::CloseSession { session });
+        }
+        if orderly { ExitStatus::Success } else { ExitStatus::Failed }
+    }
+
+    /// Reaps the session process, or ends it. `None` if it had to be killed.
+    fn end_process(&mut self, over: &Over) -> Option<Ended> {
+        let ended_by_itself = matches!(over, Over::ProcessEnded);
+        let patience = if ended_by_itself { crate::preauth_child::LAST_WORDS } else { std::time::Duration::ZERO };
+        let how = crate::preauth_child::wait_for(&self.process, patience).ok().flatten();
+        if let Some(Ended::Signalled { signal, .. }) = how {
+            let what = format!("was ended by signal {signal}");
+            self.connection.log(&Event::ChildMisbehaved { process: "sshd-session", what });
+        }
+        how
+    }
+}
+
+/// Why a session process does not get what it asks for. The client sees a failure only.
+#[derive(Debug)]
+struct Refusal(String);
+
+impl Refusal {
+    fn new(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+}
+
+fn refused(Refusal(why): Refusal) -> Answer {
+    (LoggedInAnswer::Refused { why }, Vec::new())
+}

@@ -1,0 +1,199 @@
+//! Starting what was chosen, through `sshd-launch`.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+use events::Level;
+use events::monitor::Event;
+use ipc::phases::{LoggedInAnswer, Wanted};
+use ipc::start::{LaunchStart, SftpGranted};
+use sys::process::Child;
+
+use crate::logged_in::choose_command::{Choice, NoSuchSubsystem, Runs, choose};
+use crate::logged_in::environment::{Environment, Ingredients};
+use crate::logged_in::sessions::{Stage, Terminal};
+use crate::logged_in::{Answer, Refusal, ServedLogin};
+use crate::start_child::start_child;
+
+/// Capacity of the pipes of a command without a terminal, in bytes. Each turn of the session process moves at most
+/// this much, so large pipes save turns; memory is used only while data waits.
+const DATA_PIPE: usize = 1024 * 1024;
+
+/// Capacity of the pipe of standard error, in bytes.
+const ERROR_PIPE: usize = 64 * 1024;
+
+impl ServedLogin {
+    /// Starts what a client wants, or what is forced instead, on the session's terminal if it has one.
+    pub(super) fn start(
+        &mut self,
+        number: u32,
+        wanted: Wanted,
+        from_client: &[(String, String)],
+    ) -> Result<Answer, Refusal> {
+        let effective = self.user.effective();
+        let most = effective.max_sessions;
+        let name = subsystem_name(&wanted);
+        let choice = choose(wanted, self.user.forced_command(), &effective.subsystem);
+        if self.sessions.open(number).is_none() {
+            self.sessions.begin(number, most).ok_or(Refusal::new("no more sessions"))?;
+        }
+        let choice = choice.map_err(|NoSuchSubsystem| self.unknown_subsystem(&name))?;
+        let session = self.sessions.open(number).ok_or(Refusal::new("no such session"))?;
+        if !matches!(session.stage, Stage::NotStarted) {
+            return Err(Refusal::new("the session has started something already"));
+        }
+        let terminal = session.terminal.take();
+        let started = self.run(&choice, terminal.as_ref(), from_client);
+        self.note(number, &choice, terminal, started)
+    }
+
+    /// Remembers what runs now, and tells the log.
+    fn note(
+        &mut self,
+        number: u32,
+        choice: &Choice,
+        terminal: Option<Terminal>,
+        started: Result<(Stage, Answer), Refusal>,
+    ) -> Result<Answer, Refusal> {
+        let session = self.sessions.open(number).ok_or(Refusal::new("no such session"))?;
+        session.terminal = terminal;
+        let (stage, answer) = started?;
+        session.stage = stage;
+        if let Some(terminal) = &mut session.terminal {
+            terminal.slave = None;
+        }
+        let terminal = session.terminal_shown();
+        let event = Event::StartingSession { what: choice.shown.clone(), terminal, session: number };
+        self.connection.log(&event);
+        Ok(answer)
+    }
+
+    fn unknown_subsystem(&mut self, name: &str) -> Refusal {
+        let user = self.user.name();
+        let text = format!("subsystem request for {name} by user {user} failed, subsystem not found");
+        self.connection.log(&Event::Said { level: Level::Info, text: text.clone() });
+        Refusal(text)
+    }
+
+    fn run(
+        &self,
+        choice: &Choice,
+        terminal: Option<&Terminal>,
+        from_client: &[(String, String)],
+    ) -> Result<(Stage, Answer), Refusal> {
+        if let Runs::Sftp(command_line) = &choice.runs {
+            if self.user.granted().sftp == SftpGranted::No {
+                return Err(Refusal::new("SFTP was not granted"));
+            }
+            let arguments =
+                self.user.sftp_arguments(command_line).ok_or(Refusal::new("bad arguments of internal-sftp"))?;
+            return Ok((Stage::ServesSftp, (LoggedInAnswer::ServeSftp { arguments }, Vec::new())));
+        }
+        let start = self.launch_start(choice, terminal, from_client);
+        let (command, descriptors) =
+            self.launch(&start, terminal).map_err(|error| Refusal(format!("cannot start a command: {error}")))?;
+        let stage = Stage::Runs { command, takes_signals: choice.takes_signals };
+        Ok((stage, (LoggedInAnswer::Started { on_terminal: terminal.is_some() }, descriptors)))
+    }
+
+    /// Everything that `sshd-launch` has to know. It decides nothing.
+    fn launch_start(
+        &self,
+        choice: &Choice,
+        terminal: Option<&Terminal>,
+        from_client: &[(String, String)],
+    ) -> LaunchStart {
+        let user = &self.user;
+        let effective = user.effective();
+        let accepted: Vec<(String, String)> =
+            from_client.iter().filter(|(name, _)| policy::accepts_client_variable(effective, name)).cloned().collect();
+        let environment = Environment::of(&Ingredients {
+            user: user.name(),
+            uid: user.identity().uid,
+            home: user.home(),
+            shell: user.shell(),
+            facts: &self.connection.facts,
+            terminal: terminal.map(|terminal| (terminal.device.as_str(), terminal.term.as_str())),
+            from_client: &accepted,
+            from_key: user.key_environment(),
+            set_env: &effective.set_env,
+            original_command: choice.original.as_deref(),
+            inherited: &inherited(),
+        });
+        let only_say = match choice.runs {
+            Runs::OnlySays(text) => Some(text.to_owned()),
+            _ => None,
+        };
+        LaunchStart {
+            identity: user.identity_to_become(),
+            chroot: user.chroot().map(str::to_owned),
+            home: user.home().to_owned(),
+            shell: user.shell().to_owned(),
+            arguments: arguments(user.shell(), &choice.runs),
+            environment: environment.into_strings(),
+            terminal: terminal.is_some(),
+            message_of_the_day: effective.print_motd && terminal.is_some() && choice.runs == Runs::Shell,
+            only_say,
+        }
+    }
+
+    /// Starts `sshd-launch` on the terminal, or on three new pipes whose other ends are returned.
+    fn launch(&self, start: &LaunchStart, terminal: Option<&Terminal>) -> io::Result<(Child, Vec<OwnedFd>)> {
+        if let Some(slave) = terminal.and_then(|terminal| terminal.slave.as_ref()) {
+            let slave = slave.as_fd();
+            return Ok((self.launch_on(start, [slave, slave, slave])?, Vec::new()));
+        }
+        let (its_input, our_output) = sys::fd::pipe(DATA_PIPE)?;
+        let (our_input, its_output) = sys::fd::pipe(DATA_PIPE)?;
+        let (our_error, its_error) = sys::fd::pipe(ERROR_PIPE)?;
+        let command = self.launch_on(start, [its_input.as_fd(), its_output.as_fd(), its_error.as_fd()])?;
+        Ok((command, vec![our_output, our_input, our_error]))
+    }
+
+    fn launch_on(&self, start: &LaunchStart, standard: [BorrowedFd<'_>; 3]) -> io::Result<Child> {
+        let descriptors: Vec<(BorrowedFd<'_>, RawFd)> = standard.into_iter().zip(0..).collect();
+        let executable = self.connection.programs.launch.as_fd();
+        let (command, link) = start_child(executable, &format!("sshd: {}", self.user.name()), &descriptors)?;
+        if let Err(error) = ipc::start::send(link.as_fd(), start, &[]) {
+            command.signal(nix::sys::signal::Signal::SIGKILL)?;
+            command.wait()?;
+            return Err(io::Error::other(error));
+        }
+        Ok(command)
+    }
+}
+
+fn subsystem_name(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Subsystem(name) => name.clone(),
+        _ => String::new(),
+    }
+}
+
+/// A login shell is told so by a `-` in front of its name.
+fn arguments(shell: &str, runs: &Runs) -> Vec<Vec<u8>> {
+    let name = shell.rsplit('/').next().unwrap_or(shell);
+    match runs {
+        Runs::Command(command) => vec![name.as_bytes().to_vec(), b"-c".to_vec(), command.clone()],
+        _ => vec![format!("-{name}").into_bytes()],
+    }
+}
+
+/// What commands get from this process's own environment. Under an ordinary user also where that user's runtime files
+/// are: the user is the same.
+fn inherited() -> Vec<(String, String)> {
+    let names: &[&str] = if sys::identity::is_root() { &["TZ"] } else { &["TZ", "XDG_RUNTIME_DIR"] };
+    names.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shells_are_login_shells_and_commands_are_not() {
+        assert_eq!(arguments("/bin/bash", &Runs::Shell), [b"-bash".to_vec()]);
+        let command = arguments("/bin/bash", &Runs::Command(b"exit 3".to_vec()));
+        assert_eq!(command, [b"bash".to_vec(), b"-c".to_vec(), b"exit 3".to_vec()]);
+    }
+}

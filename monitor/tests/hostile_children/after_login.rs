@@ -1,0 +1,166 @@
+//! A taken-over `sshd-session`: it gets what the login was granted, and no more.
+
+use std::fs::File;
+use std::io::Read;
+
+use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use settings::keywords::Id;
+
+use crate::Test;
+use crate::role::END;
+use crate::stand_in::{LOGGED_IN, Monitor, SESSION_ID, decoded, exchange};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_command_runs_and_its_end_is_told", a_command_runs_and_its_end_is_told),
+    ("a_forced_command_stays_forced", a_forced_command_stays_forced),
+    ("a_terminal_that_is_not_granted_is_refused", a_terminal_that_is_not_granted_is_refused),
+    ("sessions_are_bounded_and_start_once", sessions_are_bounded_and_start_once),
+    ("later_hashes_are_signed_and_the_session_id_never_again", later_hashes_are_signed),
+    ("names_are_for_sftp_only", names_are_for_sftp_only),
+    ("random_frames_end_the_session_without_a_panic", random_frames_end_the_session),
+];
+
+const MISBEHAVED: i32 = 255;
+
+fn start(monitor: &Monitor, session: u32, what: Wanted) -> (LoggedInAnswer, Vec<std::os::fd::OwnedFd>) {
+    monitor.send(LOGGED_IN, &LoggedInRequest::Start { session, what, environment: Vec::new() });
+    let (answer, descriptors) = monitor.receive_raw().expect("an answer");
+    (decoded(LOGGED_IN, &answer), descriptors)
+}
+
+/// What the stand-in of `sshd-launch` was told to run: it writes it to its standard output.
+fn runs(monitor: &Monitor, session: u32, what: Wanted) -> String {
+    let (answer, mut descriptors) = start(monitor, session, what);
+    assert!(matches!(answer, LoggedInAnswer::Started { on_terminal: false }), "{answer:?}: {}", monitor.log());
+    assert_eq!(descriptors.len(), 3);
+    let mut output = String::new();
+    File::from(descriptors.swap_remove(1)).read_to_string(&mut output).expect("output");
+    let ended: LoggedInAnswer = monitor.receive(LOGGED_IN).expect("the end");
+    let LoggedInAnswer::Ended { session: which, how } = ended else { panic!("{ended:?}") };
+    assert_eq!((which, how), (session, EndedHow::Status(0)));
+    output
+}
+
+fn all_wishes() -> [Wanted; 3] {
+    [Wanted::Shell, Wanted::Command(b"id".to_vec()), Wanted::Subsystem("sftp".to_owned())]
+}
+
+fn a_command_runs_and_its_end_is_told() {
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    assert_eq!(runs(&monitor, 0, Wanted::Command(b"echo hi".to_vec())), "echo hi");
+    assert!(runs(&monitor, 1, Wanted::Shell).starts_with('-'));
+    monitor.send_raw(END);
+    monitor_ends(&monitor, 0);
+    let log = monitor.log();
+    assert!(log.contains("Starting session: command for") && log.contains("Close session: user"), "{log}");
+}
+
+fn monitor_ends(monitor: &Monitor, status: i32) {
+    while monitor.receive_raw().is_some() {}
+    assert_eq!(monitor.wait(), status, "{}", monitor.log());
+    assert!(!monitor.log().contains("panicked"), "{}", monitor.log());
+}
+
+fn a_forced_command_stays_forced() {
+    let sftp = (Id::Subsystem, "sftp internal-sftp");
+    for (configuration, options) in [
+        (&[sftp][..], "command=\"/bin/date\""),
+        (&[sftp, (Id::ForceCommand, "/bin/date")], ""),
+        (&[sftp, (Id::ForceCommand, "/bin/date")], "command=\"/bin/other\""),
+    ] {
+        let monitor = Monitor::under(configuration, options);
+        monitor.reach(LOGGED_IN);
+        for (session, wanted) in (0..).zip(all_wishes()) {
+            assert_eq!(runs(&monitor, session, wanted.clone()), "/bin/date", "{options} {wanted:?}");
+        }
+    }
+}
+
+fn a_terminal_that_is_not_granted_is_refused() {
+    let size = TerminalSize { columns: 80, rows: 24, width: u32::MAX, height: u32::MAX };
+    let open = |session| LoggedInRequest::OpenTerminal { session, term: "xterm".to_owned(), size };
+    for (configuration, options) in [(&[][..], "no-pty"), (&[], "restrict"), (&[(Id::PermitTTY, "no")], "pty")] {
+        let monitor = Monitor::under(configuration, options);
+        monitor.reach(LOGGED_IN);
+        let answer: LoggedInAnswer = monitor.ask(LOGGED_IN, &open(0)).expect("an answer");
+        assert!(matches!(answer, LoggedInAnswer::Refused { .. }), "{options}: {answer:?}");
+    }
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    monitor.send(LOGGED_IN, &open(0));
+    let (answer, descriptors) = monitor.receive_raw().expect("an answer");
+    assert!(matches!(decoded(LOGGED_IN, &answer), LoggedInAnswer::Terminal { .. }));
+    assert_eq!(descriptors.len(), 1);
+    let again: LoggedInAnswer = monitor.ask(LOGGED_IN, &open(0)).expect("an answer");
+    assert!(matches!(again, LoggedInAnswer::Refused { .. }), "{again:?}");
+}
+
+fn sessions_are_bounded_and_start_once() {
+    let monitor = Monitor::under(&[(Id::MaxSessions, "2"), (Id::Subsystem, "sftp internal-sftp")], "");
+    monitor.reach(LOGGED_IN);
+    let sftp = || Wanted::Subsystem("sftp".to_owned());
+    assert!(matches!(start(&monitor, 0, sftp()).0, LoggedInAnswer::ServeSftp { .. }));
+    assert!(matches!(start(&monitor, 0, Wanted::Shell).0, LoggedInAnswer::Refused { .. }), "twice");
+    assert!(matches!(start(&monitor, 1, sftp()).0, LoggedInAnswer::ServeSftp { .. }));
+    assert!(matches!(start(&monitor, 2, sftp()).0, LoggedInAnswer::Refused { .. }), "too many");
+    monitor.send(LOGGED_IN, &LoggedInRequest::CloseSession { session: 0 });
+    monitor.send(LOGGED_IN, &LoggedInRequest::Signal { session: 77, name: "KILL".to_owned() });
+    assert!(matches!(start(&monitor, 2, sftp()).0, LoggedInAnswer::ServeSftp { .. }));
+    assert!(matches!(start(&monitor, 0, Wanted::Subsystem("x".to_owned())).0, LoggedInAnswer::Refused { .. }));
+}
+
+fn later_hashes_are_signed() {
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    for hash in [&[1; 32][..], &[2; 48], &[3; 64]] {
+        let answer: LoggedInAnswer =
+            monitor.ask(LOGGED_IN, &LoggedInRequest::SignRekey(exchange(hash))).expect("an answer");
+        assert!(matches!(answer, LoggedInAnswer::Signed(_)));
+    }
+    for bad in [&SESSION_ID[..], &[1; 31], &[]] {
+        let monitor = Monitor::plain();
+        monitor.reach(LOGGED_IN);
+        monitor.send(LOGGED_IN, &LoggedInRequest::SignRekey(exchange(bad)));
+        assert!(monitor.receive_raw().is_none(), "signed {bad:?}");
+        assert_eq!(monitor.wait(), MISBEHAVED);
+    }
+}
+
+fn names_are_for_sftp_only() {
+    let name_of_root = |configuration: &[(Id, &str)], options: &str| {
+        let monitor = Monitor::under(configuration, options);
+        monitor.reach(LOGGED_IN);
+        match monitor.ask(LOGGED_IN, &LoggedInRequest::NameOfUser { uid: 0 }).expect("an answer") {
+            LoggedInAnswer::Name(name) => name,
+            other => panic!("{other:?}"),
+        }
+    };
+    let sftp = [(Id::Subsystem, "sftp internal-sftp")];
+    assert_eq!(name_of_root(&sftp, ""), Some("root".to_owned()));
+    assert_eq!(name_of_root(&sftp, "command=\"/bin/date\""), None);
+    assert_eq!(name_of_root(&[], ""), None);
+}
+
+fn random_frames_end_the_session() {
+    let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
+    let frames = prop::collection::vec((3u8..7, prop::collection::vec(any::<u8>(), 0..80)), 1..6);
+    runner
+        .run(&frames, |frames| {
+            let monitor = Monitor::under(&[], "command=\"/bin/date\"");
+            monitor.reach(LOGGED_IN);
+            for (number, rest) in &frames {
+                monitor.send_raw(&[&[*number], rest.as_slice()].concat());
+            }
+            monitor.send_raw(END);
+            while monitor.receive_raw().is_some() {}
+            monitor.wait();
+            let log = monitor.log();
+            prop_assert!(!log.contains("panicked"), "{}", log);
+            prop_assert_eq!(log.matches("Starting session").count(), log.matches("'/bin/date'").count(), "{}", log);
+            Ok(())
+        })
+        .expect("holds");
+}

@@ -1,0 +1,75 @@
+//! What this binary does when the monitor has started it.
+
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::ExitCode;
+
+use ipc::MAX_FRAME;
+use ipc::start::{LINK, LaunchStart};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// A frame from the test that is for the relay itself: to end.
+pub(crate) const END: &[u8] = &[0xff];
+
+/// Which program this process stands for.
+pub(crate) enum Role {
+    /// `sshd-preauth` and `sshd-session`: passes frames on, in both directions, with their descriptors.
+    Relay,
+    /// `sshd-launch`: writes down what it was told to start.
+    Launch,
+}
+
+/// By the title that the monitor gives its children.
+pub(crate) fn of_this_process() -> Option<Role> {
+    let title = std::env::args().next()?;
+    let rest = title.strip_prefix("sshd: ")?;
+    Some(if rest == "[net]" || rest.ends_with("@notty") { Role::Relay } else { Role::Launch })
+}
+
+impl Role {
+    pub(crate) fn play(self) -> ExitCode {
+        let link = sys::fd::adopt(LINK).expect("the monitor gives a link");
+        match self {
+            Self::Relay => relay(&link),
+            Self::Launch => tell(link),
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+fn relay(link: &OwnedFd) {
+    let mut buffer = vec![0; 2 * MAX_FRAME];
+    let (_, descriptors) = sys::fd::receive_with_fds(link.as_fd(), &mut buffer, 4).expect("a start message");
+    let test = descriptors.first().expect("the start message brings the network");
+    loop {
+        let mut watched = [link.as_fd(), test.as_fd()].map(|socket| PollFd::new(socket, PollFlags::POLLIN));
+        poll(&mut watched, PollTimeout::NONE).expect("poll");
+        let [from_monitor, from_test] = watched.map(|one| one.any() == Some(true));
+        if from_monitor && !pass(link.as_fd(), test.as_fd(), &mut buffer) {
+            return;
+        }
+        if from_test && !pass(test.as_fd(), link.as_fd(), &mut buffer) {
+            return;
+        }
+    }
+}
+
+/// `false` when either end has gone.
+fn pass(from: BorrowedFd<'_>, to: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
+    match sys::fd::receive_with_fds(from, buffer, 4) {
+        // An earlier process may have read the socket dry between poll and now.
+        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        Ok((0, _)) => false,
+        Ok((length, _)) if &buffer[..length] == END => false,
+        Ok((length, descriptors)) => {
+            let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+            sys::fd::send_with_fds(to, &buffer[..length], &descriptors).is_ok()
+        }
+    }
+}
+
+fn tell(link: OwnedFd) {
+    let (start, _, _): (LaunchStart, _, _) = ipc::start::receive(link).expect("a start message");
+    print!("{}", String::from_utf8_lossy(start.arguments.last().expect("arguments")));
+    std::io::stdout().flush().expect("standard output is given");
+}
