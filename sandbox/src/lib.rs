@@ -1,11 +1,21 @@
 //! What each process promises to do without, and what holds it to its word.
 //!
-//! `promises` says it in words; [`lock_down`] makes it so and hands out the only proof there is, a [`LockedDown`].
+//! [`promises`] says it in words; [`lock_down`] makes it so and hands out the only proof there is, a [`LockedDown`].
+//!
+//! The layers go on in a fixed order, each while the one before still lets it: root directory, groups and ids, capabilities
+//! and flags, Landlock, limits, seccomp. Each would hold alone.
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+pub mod linux;
+pub mod promises;
 
-use sys::identity::Identity;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use sys::identity::{Identity, become_for_ever, enter_root, is_root};
+
+use linux::landlock::Held;
+use promises::{ProcessPromises, promises_of};
 
 /// Proof that this process is locked down. A transport cannot be built without one.
 #[derive(Debug)]
@@ -34,11 +44,11 @@ pub enum Policy {
 }
 
 /// What a login was granted and its session process may therefore do itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct SessionPromises {
     /// The user's files, for `internal-sftp`.
     pub files: FileAccess,
-    /// Sockets for forwarding. (Not yet: granting it is an error.)
+    /// Sockets for forwarding. No row gives any yet, so granting it changes nothing.
     pub forwarding: bool,
 }
 
@@ -68,14 +78,14 @@ pub struct Surroundings {
 /// What keeps a process locked down, in the order in which it is put on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Layer {
-    /// An empty root directory.
+    /// A root directory of its own.
     Root,
     /// User, group and supplementary groups, for ever.
     Identity,
     /// No capabilities, not dumpable, no new privileges.
     Privileges,
-    /// Landlock: no files, no network, no signals beyond what was promised.
-    Landlock,
+    /// Landlock, by this version of the kernel's interface: no files, no network, no signals beyond what was promised.
+    Landlock(i32),
     /// Resource limits.
     Limits,
     /// The system calls that are left.
@@ -85,26 +95,119 @@ pub enum Layer {
 /// Why a process could not be locked down.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The kernel lacks a layer, or refused it.
-    #[error("{layer:?}: {reason}")]
-    Layer {
-        /// The layer that does not hold.
-        layer: Layer,
+    /// The root directory could not be entered.
+    #[error("cannot enter the root directory {directory}: {reason}", directory = directory.display())]
+    Root {
+        /// The directory.
+        directory: PathBuf,
         /// What the kernel said.
-        reason: String,
+        reason: std::io::Error,
     },
+    /// The identity could not be taken on for good.
+    #[error("cannot become user {uid} for ever: {reason}")]
+    Identity {
+        /// Whom.
+        uid: u32,
+        /// What the kernel said.
+        reason: std::io::Error,
+    },
+    /// A capability or flag did not go.
+    #[error("cannot give up privileges: {0}")]
+    Privileges(#[from] caps::errors::CapsError),
+    /// The kernel refused the Landlock rules.
+    #[error("Landlock refused: {0}")]
+    Landlock(#[from] ::landlock::RulesetError),
+    /// The kernel has no Landlock (Linux 5.13, switched on at boot).
+    #[error("this kernel has no Landlock, or it is switched off (lsm= at boot)")]
+    NoLandlock,
+    /// A limit could not be set.
+    #[error("cannot set a resource limit: {0}")]
+    Limits(nix::Error),
+    /// The rows do not make a filter: a mistake of ours.
+    #[error("the system call rows do not compile: {0}")]
+    Rows(#[from] seccompiler::BackendError),
+    /// The kernel has no seccomp filters.
+    #[error("this kernel has no seccomp filters: {0}")]
+    NoSeccomp(seccompiler::Error),
 }
 
+static LAYERS: OnceLock<Vec<Layer>> = OnceLock::new();
+
 /// Locks this process down for ever.
+///
+/// A kernel that lacks Landlock or seccomp is an error unless [`Surroundings::best_effort`]; then [`layers`] says what holds.
 ///
 /// # Errors
 /// Names the layer that does not hold. The process must end: it may be half locked down.
 pub fn lock_down(policy: &Policy, around: &Surroundings) -> Result<LockedDown, SandboxError> {
-    let _ = (policy, around);
+    let process = promises_of(policy);
+    let held = put_on(process, around, Only::ALL)?;
+    // A second lock-down only adds to the first, whose layers are told already.
+    let _ = LAYERS.set(held);
     Ok(LockedDown(()))
 }
 
-/// The layers that hold in this process.
-pub fn layers() -> Vec<Layer> {
-    Vec::new()
+/// The layers that hold in this process, in the order in which they were put on.
+pub fn layers() -> &'static [Layer] {
+    LAYERS.get().map_or(&[], Vec::as_slice)
+}
+
+/// Puts on only some of the last three layers: so that tests can show that each holds alone. No proof comes out.
+///
+/// # Errors
+/// As [`lock_down`].
+#[cfg(debug_assertions)]
+pub fn lock_down_only(policy: &Policy, around: &Surroundings, only: Only) -> Result<Vec<Layer>, SandboxError> {
+    put_on(promises_of(policy), around, only)
+}
+
+/// Which of the last three layers go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Only {
+    /// Landlock.
+    pub landlock: bool,
+    /// Resource limits.
+    pub limits: bool,
+    /// System calls.
+    pub seccomp: bool,
+}
+
+impl Only {
+    const ALL: Only = Only { landlock: true, limits: true, seccomp: true };
+}
+
+fn put_on(process: &ProcessPromises, around: &Surroundings, layers: Only) -> Result<Vec<Layer>, SandboxError> {
+    // Compiled before anything is given up.
+    let filters = linux::seccomp::filters(process)?;
+    let mut held = Vec::new();
+    if let Some(directory) = &around.empty_root {
+        enter_root(directory).map_err(|reason| SandboxError::Root { directory: directory.clone(), reason })?;
+        held.push(Layer::Root);
+    }
+    linux::privileges::empty_bounding_set()?;
+    if let Some(identity) = &around.identity {
+        become_for_ever(identity).map_err(|reason| SandboxError::Identity { uid: identity.uid, reason })?;
+        held.push(Layer::Identity);
+    }
+    linux::privileges::give_up(process.files(), is_root())?;
+    held.push(Layer::Privileges);
+    if layers.landlock {
+        match linux::landlock::put_on(process.files())? {
+            Held::Version(version) => held.push(Layer::Landlock(version)),
+            Held::Nothing if around.best_effort => {}
+            Held::Nothing => return Err(SandboxError::NoLandlock),
+        }
+    }
+    if layers.limits {
+        linux::limits::put_on(process).map_err(SandboxError::Limits)?;
+        held.push(Layer::Limits);
+    }
+    if layers.seccomp {
+        match linux::seccomp::put_on(&filters) {
+            Ok(()) => held.push(Layer::Seccomp),
+            Err(_) if around.best_effort => {}
+            Err(reason) => return Err(SandboxError::NoSeccomp(reason)),
+        }
+    }
+    Ok(held)
 }

@@ -7,6 +7,8 @@ pub mod clock;
 pub mod fd;
 pub mod identity;
 pub mod local_time;
+#[cfg(debug_assertions)]
+pub mod probe;
 pub mod process;
 pub mod pty;
 pub mod random;

@@ -40,7 +40,7 @@ pub struct Child {
 }
 
 impl Child {
-    fn new(pid: i32, pidfd: OwnedFd) -> Child {
+    pub(crate) fn new(pid: i32, pidfd: OwnedFd) -> Child {
         Child { pid, pidfd, reaped: AtomicBool::new(false) }
     }
 

@@ -1,0 +1,197 @@
+//! What each process keeps after lock-down, in words. The page to read first.
+//!
+//! A process starts with everything its user may do. Before it serves, it gives up all but the words in its row below;
+//! nothing gives them back. What a word means to the kernel (system calls with their arguments, Landlock rights,
+//! capabilities, limits) stands in `linux/`, a reason with each; the same rows hold in debug and in release builds.
+//!
+//! | process | keeps | and never again |
+//! |---|---|---|
+//! | `sshd-preauth` | memory, clock, its open descriptors, waiting for them | files, sockets, processes, other identities |
+//! | `sshd-session` | the same, an event loop, terminals, the connection's socket options; files only if this login may use SFTP | exec, processes, other identities, new sockets |
+//! | `sftp-server` | memory, clock, its open descriptors, waiting, files | exec, processes, sockets, other identities |
+//! | `sshd`, `sshd-monitor`, `sshd-launch` | not locked down: starting processes and changing identity is their work | reading what a peer sent as SSH |
+//!
+//! What follows for a process that an attacker has taken over completely: before login it can talk to the peer it had
+//! anyway, and ask the monitor the questions of `ipc::phases`. After login it can do with the connection what the user who
+//! logged in was granted; a key restricted to one command stays restricted, because commands are started by the monitor.
+
+use crate::{FileAccess, Policy};
+
+/// Something a process keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Promise {
+    /// Its own memory (never executable), an orderly end, and what libc does in between.
+    Compute,
+    /// The time, and random bytes.
+    ClockAndRandom,
+    /// Reading, writing and closing what is open already.
+    OpenDescriptors,
+    /// Frames to and from the process that started it, descriptors included.
+    Links,
+    /// Waiting for descriptors with poll(2).
+    Wait,
+    /// tokio's event loop on an epoll instance and an eventfd made before lock-down.
+    EventLoop,
+    /// Sizes and modes of terminals that the monitor opened.
+    Terminals,
+    /// Half-closing sockets, and how urgent the connection's packets are.
+    SocketOptions,
+    /// Opening, reading and listing files.
+    ReadFiles,
+    /// Creating, changing and removing files.
+    ChangeFiles,
+    /// libc's look-ups of user and group names in files. A daemon that libc tries to ask is answered by `EACCES`.
+    NameLookUps,
+}
+
+/// One row: a process, or one of the forms in which it is locked down.
+#[derive(Debug)]
+pub struct ProcessPromises {
+    /// The process's binary.
+    pub process: &'static str,
+    /// In which of its forms.
+    pub when: &'static str,
+    /// What it keeps.
+    pub keeps: &'static [Promise],
+    /// The same to OpenBSD: pledge(2).
+    pub pledge: &'static str,
+    /// The same to OpenBSD: unveil(2), path and permissions.
+    pub unveil: &'static [(&'static str, &'static str)],
+}
+
+use Promise::{
+    ChangeFiles, ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, ReadFiles, SocketOptions,
+    Terminals, Wait,
+};
+
+/// `sshd-preauth`: all it ever sees is bytes of a stranger.
+pub const PREAUTH: ProcessPromises = ProcessPromises {
+    process: "sshd-preauth",
+    when: "before login",
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Links, Wait],
+    pledge: "stdio",
+    unveil: &[],
+};
+
+/// `sshd-session` of a login that has no SFTP.
+pub const SESSION: ProcessPromises = ProcessPromises {
+    process: "sshd-session",
+    when: "no files",
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions],
+    pledge: "stdio recvfd tty",
+    unveil: &[],
+};
+
+/// `sshd-session` of a login with `internal-sftp -R`.
+pub const SESSION_READING: ProcessPromises = ProcessPromises {
+    process: "sshd-session",
+    when: "files, read only",
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions, ReadFiles],
+    pledge: "stdio recvfd tty rpath",
+    unveil: &[("/", "r")],
+};
+
+/// `sshd-session` of a login with `internal-sftp`.
+pub const SESSION_WRITING: ProcessPromises = ProcessPromises {
+    process: "sshd-session",
+    when: "files",
+    keeps: &[
+        Compute,
+        ClockAndRandom,
+        OpenDescriptors,
+        Links,
+        Wait,
+        EventLoop,
+        Terminals,
+        SocketOptions,
+        ReadFiles,
+        ChangeFiles,
+    ],
+    pledge: "stdio recvfd tty rpath wpath cpath fattr chown",
+    unveil: &[("/", "rwc")],
+};
+
+/// `sftp-server -R`.
+pub const SFTP_SERVER_READING: ProcessPromises = ProcessPromises {
+    process: "sftp-server",
+    when: "read only",
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Wait, ReadFiles, NameLookUps],
+    pledge: "stdio rpath getpw",
+    unveil: &[("/", "r")],
+};
+
+/// `sftp-server`.
+pub const SFTP_SERVER_WRITING: ProcessPromises = ProcessPromises {
+    process: "sftp-server",
+    when: "reading and writing",
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Wait, ReadFiles, ChangeFiles, NameLookUps],
+    pledge: "stdio rpath wpath cpath fattr chown getpw",
+    unveil: &[("/", "rwc")],
+};
+
+/// Every row.
+pub const PROCESSES: &[&ProcessPromises] =
+    &[&PREAUTH, &SESSION, &SESSION_READING, &SESSION_WRITING, &SFTP_SERVER_READING, &SFTP_SERVER_WRITING];
+
+/// The row that a policy means.
+pub fn promises_of(policy: &Policy) -> &'static ProcessPromises {
+    match policy {
+        Policy::Preauth => &PREAUTH,
+        Policy::Session(granted) => match granted.files {
+            FileAccess::None => &SESSION,
+            FileAccess::ReadOnly => &SESSION_READING,
+            FileAccess::ReadWrite => &SESSION_WRITING,
+        },
+        Policy::SftpServer { read_only: true } => &SFTP_SERVER_READING,
+        Policy::SftpServer { read_only: false } => &SFTP_SERVER_WRITING,
+    }
+}
+
+impl ProcessPromises {
+    /// Whether this word is in the row.
+    pub fn keeps(&self, promise: Promise) -> bool {
+        self.keeps.contains(&promise)
+    }
+
+    /// How much of the file system the row keeps.
+    pub fn files(&self) -> FileAccess {
+        match (self.keeps(ReadFiles), self.keeps(ChangeFiles)) {
+            (_, true) => FileAccess::ReadWrite,
+            (true, false) => FileAccess::ReadOnly,
+            (false, false) => FileAccess::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_login_there_are_no_files_no_terminals_no_event_loop() {
+        for word in [ReadFiles, ChangeFiles, NameLookUps, EventLoop, Terminals, SocketOptions] {
+            assert!(!PREAUTH.keeps(word), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn read_only_rows_change_nothing() {
+        for row in PROCESSES {
+            if row.when.contains("read only") {
+                assert_eq!(row.files(), FileAccess::ReadOnly, "{} {}", row.process, row.when);
+                assert!(!row.pledge.contains("wpath") && !row.pledge.contains("cpath"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_pledge_says_the_same_as_the_words() {
+        for row in PROCESSES {
+            let pledged = |word: &str| row.pledge.split(' ').any(|pledged| pledged == word);
+            assert_eq!(pledged("rpath"), row.keeps(ReadFiles), "{}", row.when);
+            assert_eq!(pledged("wpath"), row.keeps(ChangeFiles), "{}", row.when);
+            assert_eq!(pledged("tty"), row.keeps(Terminals), "{}", row.when);
+            assert!(!["exec", "proc", "id", "inet", "unix", "prot_exec"].into_iter().any(pledged), "{}", row.when);
+        }
+    }
+}
