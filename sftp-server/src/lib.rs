@@ -17,6 +17,7 @@ mod pipes;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -35,11 +36,11 @@ pub fn run() -> ExitCode {
     match Options::parse(&arguments.collect::<Vec<_>>()) {
         Ok(Asked::Serve(options)) => serve_this_user(options).unwrap_or_else(|stop| stop.said()),
         Ok(Asked::ListRequests) => {
-            print!("{}", sftp::request_names());
-            ExitCode::SUCCESS
+            let written = io::stdout().write_all(sftp::request_names().as_bytes());
+            if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Ok(Asked::Usage) => {
-            eprint!("{}", sftp::usage(&program));
+            say(&sftp::usage(&program));
             ExitCode::FAILURE
         }
         Err(error) => refuse_command_line(&program, &error),
@@ -54,7 +55,7 @@ struct Stop {
 
 impl Stop {
     fn said(self) -> ExitCode {
-        eprintln!("{}", self.text);
+        say(&format!("{}\n", self.text));
         ExitCode::from(self.exit_status)
     }
 }
@@ -147,10 +148,15 @@ fn serve(options: Options, client: Client, mut host: Host, _: &LockedDown) -> Ex
 
 fn refuse_command_line(program: &str, error: &OptionsError) -> ExitCode {
     match error.wants_usage() {
-        true => eprint!("{program}: {error}\n{}", sftp::usage(program)),
-        false => eprintln!("{error}"),
+        true => say(&format!("{program}: {error}\n{}", sftp::usage(program))),
+        false => say(&format!("{error}\n")),
     }
     ExitCode::from(error.exit_status())
+}
+
+/// Nobody may be listening at standard error, which is no reason to end otherwise.
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 fn program_name(path: Option<OsString>) -> String {
