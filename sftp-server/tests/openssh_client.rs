@@ -18,10 +18,9 @@ struct Place {
 }
 
 impl Place {
-    /// `None`, and said by name, when the client is not installed.
+    /// `None` when the client is not installed.
     fn new(test: &str) -> Option<Self> {
-        if Command::new("sftp").arg("-?").stderr(Stdio::null()).status().is_err() {
-            eprintln!("SKIPPED {test}: sftp is not installed");
+        if !bulkhead_tests::needs_program(test, "sftp") {
             return None;
         }
         let scratch = Scratch::new();

@@ -76,10 +76,6 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
 #[test]
 fn command_lines() {
     let requests = run(&["-Q", "requests"]);
@@ -214,8 +210,7 @@ fn read_only_as_a_program() {
 /// Runs as `nobody`; needs root to become that.
 #[test]
 fn what_others_own_is_refused() {
-    if !is_root() {
-        eprintln!("SKIPPED what_others_own_is_refused: needs root");
+    if !bulkhead_tests::needs_root("what_others_own_is_refused") {
         return;
     }
     const NOBODY: u32 = 65_534;
@@ -247,12 +242,14 @@ fn what_others_own_is_refused() {
 /// A file system of its own that is soon full; needs root to mount it.
 #[test]
 fn a_full_disk_is_told() {
+    if !bulkhead_tests::needs_root("a_full_disk_is_told") {
+        return;
+    }
     let scratch = Scratch::new();
     let place = scratch.path("small");
     fs::create_dir(&place).unwrap();
-    if !is_root() || mount(Some("none"), &place, Some("tmpfs"), MsFlags::empty(), Some("size=256k")).is_err() {
-        eprintln!("SKIPPED a_full_disk_is_told: needs root and mount(2)");
-        return;
+    if let Err(error) = mount(Some("none"), &place, Some("tmpfs"), MsFlags::empty(), Some("size=256k")) {
+        return bulkhead_tests::skipped("a_full_disk_is_told", &format!("mount(2): {error}"));
     }
     let mut client = client(&["-l", "INFO"], &scratch);
     let handle = client.open("small/file", open::WRITE | open::CREATE).unwrap();

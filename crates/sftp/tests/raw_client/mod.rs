@@ -73,14 +73,14 @@ impl Attributes {
         if let Some(size) = self.size {
             body.put_u64(size);
         }
-        for (first, second) in self.owner {
+        if let Some((first, second)) = self.owner {
             body.put_u32(first);
             body.put_u32(second);
         }
         if let Some(mode) = self.mode {
             body.put_u32(mode);
         }
-        for (first, second) in self.times {
+        if let Some((first, second)) = self.times {
             body.put_u32(first);
             body.put_u32(second);
         }
