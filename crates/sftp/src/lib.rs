@@ -2,6 +2,42 @@
 //!
 //! [`Server`] does no input or output but that of files: bytes of requests go in ([`Server::feed`]), answers come out
 //! of a [`ByteQueue`]. It is the same inside `sshd-session` (`internal-sftp`) and in the program `sftp-server`.
+//!
+//! # What it can be made to use
+//!
+//! | what | at most |
+//! |---|---|
+//! | a packet | [`LARGEST_PACKET`]; what announces more ends the session before anything is allocated |
+//! | requests that wait | [`Client::input_limit`], or one packet if that is less |
+//! | answers that wait | `output_limit` of [`Server::serve`] and one packet |
+//! | open files and directories | [`Client::open_handles`] |
+//! | names remembered | 4096 users, 4096 groups |
+//! | a copy on the server | 256 KiB of memory, 8 MiB of work before other channels get their turn |
+//!
+//! # System calls
+//!
+//! All that it makes, for whoever writes the sandbox around it. Nothing is started, no name service is asked, no
+//! socket is opened.
+//!
+//! | system call | what for |
+//! |---|---|
+//! | `openat`, `close` | OPEN, OPENDIR; `O_PATH` for `-d` and statvfs; SETSTAT of a size and lsetstat of a mode open first |
+//! | `pread64`, `pwrite64` | READ, WRITE, copy-data |
+//! | `getdents64`, `fcntl(F_GETFL)`, `newfstatat` | directories: fdopendir(3) asks for the flags and what was opened |
+//! | `newfstatat` | STAT, LSTAT, FSTAT, entries of directories |
+//! | `readlinkat`, `getcwd` | READLINK, REALPATH, expand-path; `getcwd` once at the start |
+//! | `fstatfs` | statvfs, fstatvfs |
+//! | `ftruncate`, `fchmod`, `fchmodat`, `utimensat`, `fchown`, `fchownat` | SETSTAT, FSETSTAT, lsetstat |
+//! | `mkdirat`, `unlinkat`, `renameat`, `renameat2`, `linkat`, `symlinkat` | names |
+//! | `fsync` | fsync |
+//! | `umask` | around what is created, when `-u` or `-m` is given |
+//! | `clock_gettime` | the year in long names, where the vDSO has no clock |
+//! | `brk`, `mmap`, `mremap`, `munmap`, `madvise` | memory |
+//! | `fcntl(F_GETFD)` | debug builds of std, at every `close` |
+//!
+//! Read-only sessions make none from `pwrite64` on but those that read, and no `openat` with a flag that creates,
+//! empties or writes. Whoever locks the process down calls `sys::local_time::local_time` once before: it reads the
+//! time zone.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

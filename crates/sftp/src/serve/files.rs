@@ -187,13 +187,14 @@ fn translated(flags: u32) -> OFlag {
         _ => OFlag::O_RDONLY,
     };
     for (flag, meaning) in [
-        (open_flags::APPEND, OFlag::O_APPEND),
         (open_flags::CREATE, OFlag::O_CREAT),
         (open_flags::TRUNCATE, OFlag::O_TRUNC),
         (open_flags::EXCLUSIVE, OFlag::O_EXCL),
     ] {
         system.set(meaning, has(flag));
     }
+    // Means nothing to a reader, and a sandbox that lets files be read only takes it for an attempt to write.
+    system.set(OFlag::O_APPEND, has(open_flags::APPEND) && has(open_flags::WRITE));
     system
 }
 
