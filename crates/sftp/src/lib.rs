@@ -35,8 +35,8 @@
 //! | `brk`, `mmap`, `mremap`, `munmap`, `madvise` | memory |
 //! | `fcntl(F_GETFD)` | debug builds of std, at every `close` |
 //!
-//! Read-only sessions make none from `pwrite64` on but those that read, and no `openat` with a flag that creates,
-//! empties or writes. Whoever locks the process down calls `sys::local_time::local_time` once before: it reads the
+//! A read-only session makes none of those that change something, and opens with no flag that creates, empties or
+//! writes. Whoever locks the process down calls `sys::local_time::local_time` once before: it reads the
 //! time zone.
 #![forbid(unsafe_code)]
 #![cfg_attr(
