@@ -1,19 +1,29 @@
 //! Fingerprints of key blobs.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-/// The hash of a fingerprint.
+/// The hash of a fingerprint. (MD5 is the one that FingerprintHash knows and the cryptographic library does not.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FingerprintHash {
-    /// `SHA256:` and the hash in base64 without padding
+    /// `SHA1:` and the hash in base64 without padding
+    Sha1,
+    /// `SHA256:`, the default
     Sha256,
+    /// `SHA384:`
+    Sha384,
+    /// `SHA512:`
+    Sha512,
 }
 
 pub(crate) fn fingerprint(blob: &[u8], hash: FingerprintHash) -> String {
-    match hash {
-        FingerprintHash::Sha256 => format!("SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, blob))),
-    }
+    let (name, algorithm): (_, &'static Algorithm) = match hash {
+        FingerprintHash::Sha1 => ("SHA1", &SHA1_FOR_LEGACY_USE_ONLY),
+        FingerprintHash::Sha256 => ("SHA256", &SHA256),
+        FingerprintHash::Sha384 => ("SHA384", &SHA384),
+        FingerprintHash::Sha512 => ("SHA512", &SHA512),
+    };
+    format!("{name}:{}", STANDARD_NO_PAD.encode(digest(algorithm, blob)))
 }

@@ -12,36 +12,57 @@ use wire::Reader;
 use crate::public::Parts;
 use crate::{KeyError, PublicKey};
 
-/// The proof that a signature was verified. Only [`PublicKey::verify`] makes one.
+/// The proof that a signature was verified. Only [`PublicKey::verify`] makes one, and it names what was proven, so that
+/// it cannot be taken for the proof of another key (CVE-2006-5794).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureProven {
+    key: PublicKey,
+    algorithm: String,
+    report: AuthenticatorReport,
+}
+
+/// What a FIDO authenticator said when it signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct AuthenticatorReport {
     presence: bool,
     user_verified: bool,
     counter: Option<u32>,
 }
 
+impl AuthenticatorReport {
+    /// There is no authenticator whose report could be missing.
+    const NOT_NEEDED: Self = Self { presence: true, user_verified: true, counter: None };
+}
+
 impl SignatureProven {
+    /// The key that has signed.
+    #[must_use]
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The algorithm it has signed with.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
     /// A FIDO authenticator saw somebody touch it. Always true for keys outside of authenticators.
     #[must_use]
     pub fn presence(&self) -> bool {
-        self.presence
+        self.report.presence
     }
 
     /// A FIDO authenticator verified its user (PIN or biometrics). Always true for keys outside of authenticators.
     #[must_use]
     pub fn user_verified(&self) -> bool {
-        self.user_verified
+        self.report.user_verified
     }
 
     /// The signature counter of a FIDO authenticator.
     #[must_use]
     pub fn counter(&self) -> Option<u32> {
-        self.counter
-    }
-
-    /// There is no authenticator whose report could be missing.
-    fn without_authenticator() -> Self {
-        Self { presence: true, user_verified: true, counter: None }
+        self.report.counter
     }
 }
 
@@ -59,31 +80,42 @@ impl PublicKey {
         if reader.string()? != algorithm.as_bytes() {
             return Err(KeyError::SignatureAlgorithmMismatch);
         }
-        let signature = reader.string()?;
+        let report = self.verify_fields(algorithm, signed, reader)?;
+        Ok(SignatureProven { key: self.clone(), algorithm: algorithm.to_owned(), report })
+    }
+
+    /// `fields` are those behind the algorithm's name.
+    fn verify_fields(
+        &self,
+        algorithm: &str,
+        signed: &[u8],
+        mut fields: Reader<'_>,
+    ) -> Result<AuthenticatorReport, KeyError> {
+        let signature = fields.string()?;
         match self.parts() {
             Parts::Ed25519 { public } => {
-                reader.finish()?;
+                fields.finish()?;
                 verify_ed25519(public, signed, signature)?;
             }
             Parts::Ecdsa { curve, point } => {
-                reader.finish()?;
+                fields.finish()?;
                 ecdsa::verify(*curve, point, signed, signature)?;
             }
             Parts::Rsa { exponent, modulus } => {
-                reader.finish()?;
+                fields.finish()?;
                 rsa::verify(algorithm, exponent, modulus, signed, signature)?;
             }
             Parts::SkEd25519 { public, application } => {
-                let report = security_key::read_report(&mut reader)?;
-                reader.finish()?;
+                let report = security_key::read_report(&mut fields)?;
+                fields.finish()?;
                 verify_ed25519(public, &report.signed_by_authenticator(application, &[], signed), signature)?;
-                return Ok(report.proven());
+                return Ok(report.of_verified());
             }
             Parts::SkEcdsaP256 { point, application } => {
-                return security_key::verify_ecdsa(algorithm, point, application, signed, signature, reader);
+                return security_key::verify_ecdsa(algorithm, point, application, signed, signature, fields);
             }
         }
-        Ok(SignatureProven::without_authenticator())
+        Ok(AuthenticatorReport::NOT_NEEDED)
     }
 }
 

@@ -67,10 +67,20 @@ fn every_type_in_every_file_format() {
             assert_eq!(private.public(), &public_file(&path), "{name}");
             assert_eq!(private.public().key_type(), key_type, "{name}");
 
-            let listed = run(Command::new("ssh-keygen").arg("-lf").arg(path.with_extension("pub")));
-            let words: Vec<&str> = listed.split_whitespace().collect();
+            let listed = |hash: &str| {
+                let listed = run(Command::new("ssh-keygen").args(["-E", hash, "-lf"]).arg(path.with_extension("pub")));
+                listed.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            };
+            let words = listed("sha256");
             assert_eq!(words[0], private.public().bits().to_string(), "{name}");
-            assert_eq!(words[1], private.public().fingerprint(FingerprintHash::Sha256), "{name}");
+            for (hash, ours) in [
+                ("sha1", FingerprintHash::Sha1),
+                ("sha256", FingerprintHash::Sha256),
+                ("sha384", FingerprintHash::Sha384),
+                ("sha512", FingerprintHash::Sha512),
+            ] {
+                assert_eq!(listed(hash)[1], private.public().fingerprint(ours), "{name}");
+            }
             assert_eq!(*words.last().unwrap(), format!("({})", key_type.short_name()), "{name}");
 
             let sealed = postcard::to_allocvec(&private).unwrap();

@@ -18,10 +18,11 @@ pub struct KeyFile {
     pub text: Vec<u8>,
 }
 
-/// A key that a line lets in, as soon as it has signed.
+/// A key that a line lets in, as soon as it has signed with the algorithm that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAllowed {
     key: PublicKey,
+    algorithm: String,
     file: String,
     line: u32,
     restrictions: Restrictions,
@@ -99,7 +100,7 @@ pub fn public_key(
                 Ok(line) if line.key == *offer.key => {
                     if line_lets_in(&line, &place, account, connection, now, &mut steps) {
                         steps.push(Step::KeyAccepted { key: describe(offer.key), place });
-                        return Verdict::allowed(steps, key_allowed(effective, offer.key, file.name, &line));
+                        return Verdict::allowed(steps, key_allowed(effective, offer, file.name, &line));
                     }
                 }
                 Ok(_) => {}
@@ -118,6 +119,9 @@ pub fn public_key_signed(
     allowed: &KeyAllowed,
     proven: &SignatureProven,
 ) -> Verdict<Restrictions> {
+    if (proven.key(), proven.algorithm()) != (&allowed.key, allowed.algorithm.as_str()) {
+        return Verdict::refused(Vec::new(), Refusal::SignatureOfAnother);
+    }
     let missing = if allowed.touch_required && !proven.presence() {
         Some(SignatureDemand::Presence)
     } else if allowed.verify_required && !proven.user_verified() {
@@ -204,10 +208,11 @@ fn is_from(connection: &ConnectionFacts, list: &str) -> bool {
     matches_host_or_address(connection.usable_host_name(), &connection.address_text(), list).is_hit()
 }
 
-fn key_allowed(effective: &Effective, key: &PublicKey, file: String, line: &Line) -> KeyAllowed {
+fn key_allowed(effective: &Effective, offer: KeyOffer<'_>, file: String, line: &Line) -> KeyAllowed {
     let demanded = effective.pubkey_auth_options;
     KeyAllowed {
-        key: key.clone(),
+        key: offer.key.clone(),
+        algorithm: offer.algorithm.to_owned(),
         file,
         line: line.number,
         restrictions: Restrictions::of_line(&line.options),

@@ -101,6 +101,8 @@ pub enum Refusal {
     },
     /// No line of any file lets the key in.
     KeyNotListed,
+    /// What was verified is the signature of another key or algorithm than the one that was let in.
+    SignatureOfAnother,
     /// The signature did not prove what the key must prove.
     SignatureDemand {
         /// What is missing.
@@ -162,7 +164,9 @@ impl Refusal {
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self {
-            Self::SignatureDemand { .. } | Self::AlgorithmOfAnotherType { .. } => Weight::Error,
+            Self::SignatureOfAnother | Self::SignatureDemand { .. } | Self::AlgorithmOfAnotherType { .. } => {
+                Weight::Error
+            }
             Self::UnknownAlgorithm { .. } => Weight::Verbose,
             Self::KeyNotListed | Self::MethodDisabled { .. } => Weight::Debug,
             _ => Weight::Info,
@@ -204,6 +208,7 @@ impl fmt::Display for Refusal {
             }
             Self::KeyAlreadyUsed { key_type } => write!(out, "refusing previously-used {key_type} key"),
             Self::KeyNotListed => out.write_str("no line of any file lets this key in"),
+            Self::SignatureOfAnother => out.write_str("signature was made by another key or algorithm"),
             Self::SignatureDemand { demand, key, user, address, port } => {
                 write!(out, "public key {key} signature for {user} from {address} port {port} rejected: {demand}")
             }

@@ -8,6 +8,9 @@ use aws_lc_rs::signature::{
 
 use crate::KeyError;
 
+/// In bytes: what the library takes.
+const LONGEST_MODULUS: usize = 8192 / 8;
+
 /// Which moduli are too short is RequiredRSASize's business, hence the library's widest range.
 pub(super) fn verify(
     algorithm: &str,
@@ -22,6 +25,9 @@ pub(super) fn verify(
         "ssh-rsa" => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
         _ => return Err(KeyError::WrongAlgorithm),
     };
+    if modulus.len() > LONGEST_MODULUS {
+        return Err(KeyError::BadKey("signatures of RSA keys with more than 8192 bits cannot be checked"));
+    }
     let padded = pad_to_modulus(signature, modulus.len())?;
     PublicKeyComponents { n: modulus, e: exponent }
         .verify(parameters, signed, &padded)

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::Reader;
 
-use super::{SignatureProven, ecdsa};
+use super::{AuthenticatorReport, ecdsa};
 use crate::KeyError;
 use crate::curve::Curve;
 
@@ -36,8 +36,8 @@ impl Report {
     }
 
     /// To be called after the signature was found right.
-    pub(super) fn proven(&self) -> SignatureProven {
-        SignatureProven {
+    pub(super) fn of_verified(&self) -> AuthenticatorReport {
+        AuthenticatorReport {
             presence: self.flags & USER_PRESENT != 0,
             user_verified: self.flags & USER_VERIFIED != 0,
             counter: Some(self.counter),
@@ -53,7 +53,7 @@ pub(super) fn verify_ecdsa(
     message: &[u8],
     signature: &[u8],
     mut rest: Reader<'_>,
-) -> Result<SignatureProven, KeyError> {
+) -> Result<AuthenticatorReport, KeyError> {
     let report = read_report(&mut rest)?;
     let signed = if algorithm.starts_with("webauthn-") {
         let (origin, client_data, extensions) = (rest.string()?, rest.string()?, rest.string()?);
@@ -64,7 +64,7 @@ pub(super) fn verify_ecdsa(
     };
     rest.finish()?;
     ecdsa::verify(Curve::P256, point, &signed, signature)?;
-    Ok(report.proven())
+    Ok(report.of_verified())
 }
 
 /// A browser signs JSON of its own making that starts with our message as the challenge, then the origin.
