@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `sshd-preauth` | memory, clock, its open descriptors, waiting for them | files, sockets, processes, other identities |
 //! | `sshd-session` | the same, an event loop, terminals, the connection's socket options; files only if this login may use SFTP | exec, processes, other identities, new sockets |
-//! | `sftp-server` | memory, clock, its open descriptors, waiting, files | exec, processes, sockets, other identities |
+//! | `sftp-server` | memory, clock, its open descriptors, waiting, files, lines to syslogd | exec, processes, sockets, other identities |
 //! | `sshd`, `sshd-monitor`, `sshd-launch` | not locked down: starting processes and changing identity is their work | reading what a peer sent as SSH |
 //!
 //! What follows for a process that an attacker has taken over completely: before login it can talk to the peer it had
@@ -42,6 +42,8 @@ pub enum Promise {
     ChangeFiles,
     /// libc's look-ups of user and group names in files. A daemon that libc tries to ask is answered by `EACCES`.
     NameLookUps,
+    /// Lines to syslogd, over a socket that was connected before lock-down.
+    Syslog,
 }
 
 /// One row: a process, or one of the forms in which it is locked down.
@@ -61,7 +63,7 @@ pub struct ProcessPromises {
 
 use Promise::{
     ChangeFiles, ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, ReadFiles, SocketOptions,
-    Terminals, Wait,
+    Syslog, Terminals, Wait,
 };
 
 /// `sshd-preauth`: all it ever sees is bytes of a stranger.
@@ -115,7 +117,7 @@ pub const SESSION_WRITING: ProcessPromises = ProcessPromises {
 pub const SFTP_SERVER_READING: ProcessPromises = ProcessPromises {
     process: "sftp-server",
     when: "read only",
-    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Wait, ReadFiles, NameLookUps],
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Wait, ReadFiles, NameLookUps, Syslog],
     pledge: "stdio rpath getpw",
     unveil: &[("/", "r")],
 };
@@ -124,7 +126,7 @@ pub const SFTP_SERVER_READING: ProcessPromises = ProcessPromises {
 pub const SFTP_SERVER_WRITING: ProcessPromises = ProcessPromises {
     process: "sftp-server",
     when: "reading and writing",
-    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Wait, ReadFiles, ChangeFiles, NameLookUps],
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Wait, ReadFiles, ChangeFiles, NameLookUps, Syslog],
     pledge: "stdio rpath wpath cpath fattr chown getpw",
     unveil: &[("/", "rwc")],
 };

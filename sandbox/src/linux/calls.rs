@@ -6,7 +6,7 @@
 use crate::promises::Promise;
 use Allowed::{Always, OnlyIf, Refused};
 use Promise::{
-    ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, SocketOptions, Terminals, Wait,
+    ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, SocketOptions, Syslog, Terminals, Wait,
 };
 
 /// One system call that a word needs.
@@ -234,6 +234,14 @@ pub(super) const ROWS: &[Row] = &[
         "libc tries to load a look-up module and does without",
     ),
     row(NameLookUps, "lseek", libc::SYS_lseek, Always, "libc rewinds /etc/passwd and /etc/group"),
+    row(
+        Syslog,
+        "sendto",
+        libc::SYS_sendto,
+        OnlyIf(&[&[is_null(4)]]),
+        "a line to the syslogd that the socket is connected to; no address may be given",
+    ),
+    row(Syslog, "getpid", libc::SYS_getpid, Always, "stands in every line"),
 ];
 
 /// Every row of one word.
