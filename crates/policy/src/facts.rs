@@ -55,10 +55,11 @@ pub struct ConnectionFacts {
 }
 
 impl ConnectionFacts {
-    /// The address as it stands in log lines and patterns.
+    /// The address as it stands in log lines and patterns. One that is IPv4 inside IPv6 is IPv4, or rules about the
+    /// one would miss the other.
     #[must_use]
     pub fn address_text(&self) -> String {
-        self.address.map_or_else(|| "UNKNOWN".to_owned(), |address| address.to_string())
+        self.address.map_or_else(|| "UNKNOWN".to_owned(), |address| address.to_canonical().to_string())
     }
 
     /// The peer's name for host patterns. A name that reads as an address is no name: whoever runs the zone of the

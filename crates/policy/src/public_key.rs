@@ -159,8 +159,7 @@ fn key_itself(effective: &Effective, key_type: KeyType, offer: KeyOffer<'_>) -> 
     Ok(())
 }
 
-/// Lines with broken options are probably meant for somebody, and shut them out: worth a word in the log only if this
-/// may be the line that was meant to let this login in, which nobody can tell. OpenSSH keeps quiet, except about length.
+/// OpenSSH keeps quiet about lines that it cannot use: most are for other keys. That one was skipped unread is told.
 fn line_unusable(place: String, unusable: &Unusable) -> Step {
     Step::LineUnusable { place, reason: unusable.to_string(), important: *unusable == Unusable::TooLong }
 }

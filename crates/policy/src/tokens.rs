@@ -58,7 +58,8 @@ impl Tokens {
     #[must_use]
     pub fn for_keys_command(account: &AccountFacts, connection: &ConnectionFacts, key: OfferedKeyText<'_>) -> Self {
         let local = connection.local_address.map_or_else(|| "UNKNOWN".to_owned(), |address| address.to_string());
-        let ends = format!("{} {} {local} {}", connection.address_text(), connection.port, connection.local_port);
+        // Our end first, as OpenSSH does; its manual has it the other way round.
+        let ends = format!("{local} {} {} {}", connection.local_port, connection.address_text(), connection.port);
         let mut tokens = Self::for_path(account);
         tokens.0.extend([
             ('C', ends),

@@ -75,6 +75,21 @@ impl CivilTime {
         self.days_since_1970().saturating_mul(86_400).saturating_add(clock)
     }
 
+    /// Seconds from the start of 1970 if a clock on the wall shows this time, where `wall_clock` tells what it shows at
+    /// a moment. Of two moments it is the earlier one; `None` for times that the clock skips.
+    #[must_use]
+    pub fn seconds_where(&self, wall_clock: impl Fn(i64) -> CivilTime) -> Option<i64> {
+        const DAY: i64 = 86_400;
+        let wanted = self.seconds_if_utc();
+        let ahead_of_utc = |moment: i64| wall_clock(moment).seconds_if_utc().saturating_sub(moment);
+        // No zone changes its clock twice within two days: one of the two neighbouring days has the right offset.
+        [wanted.saturating_sub(DAY), wanted.saturating_add(DAY)]
+            .map(|neighbour| wanted.saturating_sub(ahead_of_utc(neighbour)))
+            .into_iter()
+            .filter(|moment| wall_clock(*moment) == *self)
+            .min()
+    }
+
     fn exists(&self) -> bool {
         self.year >= 1970
             && (1..=12).contains(&self.month)
@@ -120,6 +135,36 @@ mod tests {
         assert!(!local.utc);
         assert_eq!(local.seconds(|written| Some(written.seconds_if_utc() - 3600)), Some(1_795_305_600 - 3600));
         assert_eq!(local.seconds(|_| None), None);
+    }
+
+    fn utc(moment: i64) -> CivilTime {
+        let (days, second) = (moment.div_euclid(86_400), moment.rem_euclid(86_400));
+        let mut day = CivilTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
+        while day.days_since_1970() + i64::from(days_in_month(day.year, day.month)) <= days {
+            (day.year, day.month) = if day.month == 12 { (day.year + 1, 1) } else { (day.year, day.month + 1) };
+        }
+        let part = |value: i64| u8::try_from(value).unwrap();
+        let (hour, minute, second) = (part(second / 3600), part(second / 60 % 60), part(second % 60));
+        CivilTime { day: part(days - day.days_since_1970() + 1), hour, minute, second, ..day }
+    }
+
+    /// A clock that is one hour ahead of UTC, two in summer: from 01:00 UTC on 28 March to 01:00 UTC on 31 October.
+    fn central_european_2027(moment: i64) -> CivilTime {
+        let is_summer = (1_806_195_600..1_824_944_400).contains(&moment);
+        utc(moment + if is_summer { 7200 } else { 3600 })
+    }
+
+    #[test]
+    fn wall_clocks_skip_and_repeat_hours() {
+        let seconds =
+            |text| ExpiryTime::parse(text).unwrap().seconds(|written| written.seconds_where(central_european_2027));
+        assert_eq!(seconds("20270101"), Some(1_798_761_600 - 3600));
+        assert_eq!(seconds("20270701"), Some(1_814_400_000 - 7200));
+        assert_eq!(seconds("20270328015959"), Some(1_806_195_599));
+        assert_eq!(seconds("202703280230"), None, "skipped");
+        assert_eq!(seconds("202703280300"), Some(1_806_195_600));
+        assert_eq!(seconds("202710310230"), Some(1_824_944_400 - 1800), "the earlier of two");
+        assert_eq!(seconds("202710310330"), Some(1_824_944_400 + 5400));
     }
 
     #[test]

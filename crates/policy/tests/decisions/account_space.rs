@@ -141,6 +141,16 @@ fn users_at_hosts() {
     }
 }
 
+/// A peer must not get around a rule by the family of the listening socket.
+#[test]
+fn ipv4_inside_ipv6_is_ipv4() {
+    let mut mapped = connection();
+    mapped.address = Some("::ffff:192.0.2.7".parse().unwrap());
+    let denied = account_gates(&settings(&["DenyUsers *@192.0.2.0/24"]), "alice", Some(&alice()), &mapped);
+    let text = "User alice from 192.0.2.7 not allowed because listed in DenyUsers";
+    assert_eq!(denied.outcome.unwrap_err().to_string(), text);
+}
+
 #[test]
 fn root_by_every_setting_method_and_command() {
     let forced = Restrictions {

@@ -194,6 +194,26 @@ fn who_forces_the_command() {
     assert_eq!(forced(&["ForceCommand none"], "command=\"mine\"").as_deref(), Some("key-option mine"));
 }
 
+/// CVE-2001-0872: variables of the user's own choice are let through by name or not at all.
+#[test]
+fn variables_of_the_key() {
+    let login = KeyLogin::of(alice());
+    let options =
+        "environment=\"LANG=de\",environment=\"LD_PRELOAD=x\",environment=\"LC_ALL=\",environment=\"LANG=en\"";
+    for (setting, names) in [
+        ("no", &[][..]),
+        ("yes", &["LANG=de", "LD_PRELOAD=x", "LC_ALL="]),
+        ("LANG,LC_*", &["LANG=de", "LC_ALL="]),
+        ("*,!LD_*", &["LANG=de", "LC_ALL="]),
+        ("!LD_*", &[]),
+    ] {
+        let granted = login.granted(&settings(&[&format!("PermitUserEnvironment {setting}")]), options).environment;
+        let shown: Vec<String> = granted.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(shown, names, "{setting}");
+    }
+    assert!(login.granted(&settings(&[]), options).environment.is_empty());
+}
+
 /// The session process may touch files only for SFTP that this login can really start.
 #[test]
 fn sftp_inside_the_session_process() {

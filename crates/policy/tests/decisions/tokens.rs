@@ -36,7 +36,7 @@ fn what_tokens_become() {
     let [(_, path), _, (_, start), (_, command)] = every_set();
     assert_eq!(path.expand("%h/%u-%U").unwrap(), "/home/alice/alice-1000");
     assert_eq!(start.expand("%d/%u").unwrap(), "/home/alice/alice");
-    assert_eq!(command.expand("%t %k %f %C|%D|").unwrap(), "ssh-ed25519 AAAA SHA256:x 192.0.2.7 50000 192.0.2.1 22||");
+    assert_eq!(command.expand("%t %k %f %C|%D|").unwrap(), "ssh-ed25519 AAAA SHA256:x 192.0.2.1 22 192.0.2.7 50000||");
 }
 
 /// A home directory with a percent sign in it is not expanded once more.
