@@ -12,7 +12,7 @@ mod monitor_link;
 mod network;
 mod start;
 #[cfg(test)]
-mod test_runtime;
+mod tests;
 
 use std::process::ExitCode;
 

@@ -11,8 +11,6 @@ mod session;
 mod session_requests;
 mod sftp_end;
 mod table;
-#[cfg(test)]
-mod tests;
 mod window;
 
 use std::task::Context;
