@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use tokio::io::unix::AsyncFd;
 
@@ -78,6 +79,19 @@ impl Descriptor {
     /// Whether a read would find something or the end; if not, the task of `cx` is woken when it would.
     pub(crate) fn is_readable(&self, cx: &mut Context<'_>) -> bool {
         self.fd.poll_read_ready(cx).is_ready()
+    }
+
+    /// Whether there is nothing more to read for ever, found out without reading: for when the peer takes no data now.
+    pub(crate) fn is_at_end(&self, cx: &mut Context<'_>) -> bool {
+        let Poll::Ready(Ok(readiness)) = self.fd.poll_read_ready(cx) else { return false };
+        if !readiness.ready().is_read_closed() {
+            return false;
+        }
+        // Hung up, and no input is left: what tokio remembers does not tell those apart.
+        let mut fd = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+        let asked = poll(&mut fd, PollTimeout::ZERO);
+        let [fd] = fd;
+        asked.is_ok() && fd.revents() == Some(PollFlags::POLLHUP)
     }
 
     /// Whether a terminal reads whole lines without showing them: most likely a password is typed.

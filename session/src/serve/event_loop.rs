@@ -11,7 +11,7 @@ use transport::{Event, Transport};
 use super::clock::Clock;
 use super::connection::{Connection, Received};
 use super::ending::Ending;
-use super::monitor_link::{Asked, Heard, LinkError, MonitorLink};
+use super::monitor_link::{Asked, Heard, MonitorLink};
 use super::network::Network;
 
 /// Turns before other descriptors' readiness is looked up again, so that a busy direction never starves another.
@@ -83,17 +83,10 @@ impl EventLoop {
         while let Poll::Ready(heard) = self.link.poll_heard(cx) {
             heard_something = true;
             match heard? {
-                Heard::Ended { session, how } => self.connection.ended(session, how),
                 Heard::Answer(Asked::Signature, LoggedInAnswer::Signed(signature), _) => {
                     self.transport.signature(&signature)?;
                 }
-                Heard::Answer(Asked::Terminal(channel), answer, descriptors) => {
-                    self.connection.terminal_answered(channel, answer, descriptors)?;
-                }
-                Heard::Answer(Asked::Start(channel), answer, descriptors) => {
-                    self.connection.start_answered(channel, answer, descriptors, &mut self.link)?;
-                }
-                Heard::Answer(..) => return Err(LinkError::Unasked.into()),
+                heard => self.connection.heard(heard, &mut self.link)?,
             }
         }
         Ok(heard_something)

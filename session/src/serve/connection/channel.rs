@@ -216,7 +216,11 @@ impl Channel {
             Ends::Sftp(sftp) => {
                 let head = data_head(self.peer, Stream::Output);
                 let moved = sftp.send(head.bytes(), self.largest_packet, &mut self.to_peer, packets);
-                if moved { Flow::Moved } else { Flow::Still }
+                match (moved, sftp.can_answer()) {
+                    (true, _) => Flow::Moved,
+                    (false, true) => Flow::Held,
+                    (false, false) => Flow::Still,
+                }
             }
             Ends::Nothing => Flow::Still,
         }
@@ -229,7 +233,11 @@ impl Channel {
         let mut flow = Flow::Still;
         for _ in 0..PACKETS_PER_TURN {
             let at_most = self.to_peer.left().min(self.largest_packet);
-            if at_most == 0 || !command.is_readable(stream, cx) {
+            if at_most == 0 {
+                // An end needs no window.
+                return if command.close_if_at_end(stream, cx) { Flow::Moved } else { flow };
+            }
+            if !command.is_readable(stream, cx) {
                 break;
             }
             if !packets.want_data() {

@@ -159,12 +159,25 @@ impl CommandEnds {
             Poll::Pending => 0,
             // A terminal whose last user has gone gives EIO: that is its end of file.
             Poll::Ready(Ok(ReadOutcome::End) | Err(_)) => {
-                match stream {
-                    Stream::Output => self.output = None,
-                    Stream::Errors => self.errors = None,
-                }
+                self.close(stream);
                 0
             }
+        }
+    }
+
+    /// Closes a stream that has come to its end, without reading. Returns whether it was so.
+    pub(crate) fn close_if_at_end(&mut self, stream: Stream, cx: &mut Context<'_>) -> bool {
+        let at_end = self.stream(stream).is_some_and(|descriptor| descriptor.is_at_end(cx));
+        if at_end {
+            self.close(stream);
+        }
+        at_end
+    }
+
+    fn close(&mut self, stream: Stream) {
+        match stream {
+            Stream::Output => self.output = None,
+            Stream::Errors => self.errors = None,
         }
     }
 

@@ -11,6 +11,8 @@ mod session;
 mod session_requests;
 mod sftp_end;
 mod table;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::task::Context;
@@ -24,7 +26,7 @@ pub(crate) use self::packets::Packets;
 use self::table::Table;
 pub(crate) use self::window::{WindowViolation, session_window};
 use super::ending::Ending;
-use super::monitor_link::{LinkError, MonitorLink};
+use super::monitor_link::{Asked, Heard, LinkError, MonitorLink};
 
 /// What this login may do over its connection, and what serving it needs to know.
 #[derive(Debug)]
@@ -181,8 +183,24 @@ impl Connection {
         Ok(())
     }
 
-    /// A command has ended.
-    pub(crate) fn ended(&mut self, session: u32, how: EndedHow) {
+    /// The monitor has said something about a session.
+    pub(crate) fn heard(&mut self, heard: Heard, link: &mut MonitorLink) -> Result<(), LinkError> {
+        match heard {
+            Heard::Ended { session, how } => {
+                self.ended(session, how);
+                Ok(())
+            }
+            Heard::Answer(Asked::Terminal(channel), answer, descriptors) => {
+                self.terminal_answered(channel, answer, descriptors)
+            }
+            Heard::Answer(Asked::Start(channel), answer, descriptors) => {
+                self.start_answered(channel, answer, descriptors, link)
+            }
+            Heard::Answer(..) => Err(LinkError::Unasked),
+        }
+    }
+
+    fn ended(&mut self, session: u32, how: EndedHow) {
         self.left_behind.retain(|left| *left != session);
         let channel = self.channels.iter_mut().find(|channel| channel.session.number == session);
         if let Some(channel) = channel {

@@ -88,7 +88,7 @@ impl Connection {
     }
 
     /// The monitor has answered [`Asked::Terminal`].
-    pub(crate) fn terminal_answered(
+    pub(super) fn terminal_answered(
         &mut self,
         number: u32,
         answer: LoggedInAnswer,
@@ -116,7 +116,7 @@ impl Connection {
     }
 
     /// The monitor has answered [`Asked::Start`].
-    pub(crate) fn start_answered(
+    pub(super) fn start_answered(
         &mut self,
         number: u32,
         answer: LoggedInAnswer,
@@ -201,7 +201,7 @@ fn set_variable(accepted: &[String], environment: &mut Vec<(String, String)>, na
     let usable = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
     let room = environment.len() < MOST_VARIABLES
         && length_of(environment).saturating_add(name.len()).saturating_add(value.len()) <= LARGEST_START;
-    let accept = accepted.iter().any(|pattern| pattern == name /* patterns next */);
+    let accept = accepted.iter().any(|pattern| settings::pattern::matches_pattern(name, pattern));
     if usable && room && accept {
         environment.push((name.to_owned(), value.to_owned()));
     }
