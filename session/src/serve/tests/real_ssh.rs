@@ -10,7 +10,6 @@ use std::thread;
 use events::session::Event as Logged;
 use keys::PrivateKey;
 use sandbox::LockedDown;
-use settings::SessionSettings;
 use transport::{Compression, Event, HostKey, ServerSettings, Transport};
 use wire::{Reader, Write as _, msg};
 
@@ -118,7 +117,7 @@ fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ending, Arc<Mutex<Record>>) {
             link: MonitorLink::new(ipc::Asking::over(ours)).unwrap(),
             transport,
             connection: Connection::new(terms),
-            clock: Clock::new(&session_settings()),
+            clock: Clock::new(&settings::Settings::default().global().for_session()),
             held: false,
             user: "somebody".to_owned(),
         };
@@ -126,22 +125,6 @@ fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ending, Arc<Mutex<Record>>) {
     });
     monitor.join().unwrap();
     (ending, record)
-}
-
-fn session_settings() -> SessionSettings {
-    SessionSettings {
-        kex_algorithms: Vec::new(),
-        ciphers: Vec::new(),
-        macs: Vec::new(),
-        compression: true,
-        pubkey_accepted_algorithms: Vec::new(),
-        rekey_bytes: 0,
-        rekey_seconds: 0,
-        accept_env: Vec::new(),
-        max_sessions: 10,
-        client_alive_interval: 0,
-        client_alive_count_max: 3,
-    }
 }
 
 fn server_settings(host_key: &PrivateKey, rekey_bytes: u64) -> ServerSettings {

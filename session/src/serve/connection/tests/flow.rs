@@ -161,7 +161,9 @@ fn files_are_served_within_the_window() {
         bench.send(&adjust(0, 1000));
         let sent = bench.sent();
         assert_eq!(data_in(&sent, msg::SSH_MSG_CHANNEL_DATA)[1..6], [2, 0, 0, 0, 3], "SSH_FXP_VERSION 3");
-        bench.until(|packets| kinds(packets).contains(&"97".to_owned()) || kinds(&sent).contains(&"97".to_owned())).await;
+        bench
+            .until(|packets| kinds(packets).contains(&"97".to_owned()) || kinds(&sent).contains(&"97".to_owned()))
+            .await;
         let all = [kinds(&sent), kinds(&bench.sent())].concat();
         assert_eq!(all[all.len() - 3..], ["96", "exit-status", "97"]);
     });
