@@ -1,9 +1,10 @@
 //! Tests of the whole process but its start: with a monitor of a test's own.
 
+// A transport outside a locked-down process exists in debug builds alone.
+#[cfg(debug_assertions)]
 mod fake_monitor;
+#[cfg(debug_assertions)]
 mod real_ssh;
-
-pub(crate) use fake_monitor::FakeMonitor;
 
 /// Runs a test's future in a runtime like the process's own.
 pub(crate) fn in_runtime<T>(future: impl Future<Output = T>) -> T {

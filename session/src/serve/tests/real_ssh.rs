@@ -6,15 +6,17 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use events::session::Event as Logged;
 use keys::PrivateKey;
+use nix::time::{ClockId, clock_gettime};
 use sandbox::LockedDown;
 use transport::{Compression, Event, HostKey, ServerSettings, Transport};
 use wire::{Reader, Write as _, msg};
 
-use super::fake_monitor::Record;
-use super::{FakeMonitor, in_runtime};
+use super::fake_monitor::{FakeMonitor, Record};
+use super::in_runtime;
 use crate::serve::clock::Clock;
 use crate::serve::connection::{Connection, Terms, session_window};
 use crate::serve::ending::Ending;
@@ -27,6 +29,8 @@ struct Served {
     output: Output,
     ending: Ending,
     record: Arc<Mutex<Record>>,
+    /// Of the thread that served, login included.
+    cpu: Duration,
 }
 
 /// A server for one connection, and the client's extra options.
@@ -80,15 +84,15 @@ fn run(setup: &Setup<'_>, arguments: &[&str], input: Vec<u8>) -> Served {
     let mut output = client.wait_with_output().unwrap();
     output.stderr = complaining.join().unwrap();
     feeding.join().unwrap();
-    let (ending, record) = serving.join().unwrap();
-    Served { output, ending, record }
+    let (ending, record, cpu) = serving.join().unwrap();
+    Served { output, ending, record, cpu }
 }
 
 fn ssh(command: &str, input: &[u8]) -> Served {
     run(&Setup::default(), &["somebody@127.0.0.1", command], input.to_vec())
 }
 
-fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ending, Arc<Mutex<Record>>) {
+fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ending, Arc<Mutex<Record>>, Duration) {
     let host_key = PrivateKey::generate_ed25519().unwrap();
     let settings = server_settings(&host_key, rekey_bytes);
     let transport = log_in(&stream, settings.clone(), &host_key);
@@ -124,7 +128,8 @@ fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ending, Arc<Mutex<Record>>) {
         tokio::task::coop::unconstrained(event_loop.serve()).await
     });
     monitor.join().unwrap();
-    (ending, record)
+    let cpu = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap();
+    (ending, record, cpu.into())
 }
 
 fn server_settings(host_key: &PrivateKey, rekey_bytes: u64) -> ServerSettings {
@@ -280,4 +285,18 @@ fn variables_pass_only_as_far_as_accepted() {
     let mut came = served.record.lock().unwrap().environment.clone();
     came.sort();
     assert_eq!(came, [pair("LANG", "x"), pair("LC_TIME", "a=b")]);
+}
+
+/// What a change of the fast path costs or saves, with an optimised build that has debug assertions;
+/// `make bench` compares with OpenSSH.
+#[test]
+#[ignore = "a measurement"]
+fn throughput() {
+    for cipher in ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"] {
+        let cipher = format!("Ciphers={cipher}");
+        let setup = Setup { options: &["-o", &cipher], ..Setup::default() };
+        let down = run(&setup, &["somebody@127.0.0.1", "head -c 1073741824 /dev/zero"], Vec::new());
+        let up = run(&setup, &["somebody@127.0.0.1", "cat > /dev/null"], vec![0; 1 << 30]);
+        println!("{cipher}: server CPU per GiB down {:?}, up {:?}", down.cpu, up.cpu);
+    }
 }
