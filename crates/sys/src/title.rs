@@ -42,9 +42,11 @@ struct Room {
 // SAFETY: plain memory that lives as long as the process and is only written by `set`, under the mutex.
 unsafe impl Send for Room {}
 
-/// Makes room for titles. First thing in `main`, before there are threads: it moves the arguments and the environment
-/// (`std::env` goes on working).
+/// Shows `sshd` as the process name and makes room for titles. First thing in `main`, before there are threads: it moves the
+/// arguments and the environment (`std::env` goes on working).
 pub fn init() {
+    // Fails never with a string of less than 16 bytes.
+    let _ = nix::sys::prctl::set_name(PROCESS_NAME);
     // Keeps the linker from dropping an object file whose one use is a section.
     std::hint::black_box(&CAPTURE);
     let Ok(mut room) = ROOM.lock() else { return };
@@ -114,10 +116,9 @@ unsafe fn move_environment() {
     }
 }
 
-/// Shows `title` as the command line (cut to the room there is) and `sshd` as the process name.
+/// Shows `title` as the command line, cut to the room there is. Writes memory and asks the kernel nothing, so a process
+/// that is locked down may do it.
 pub fn set(title: &str) {
-    // Fails never with a string of less than 16 bytes.
-    let _ = nix::sys::prctl::set_name(PROCESS_NAME);
     let Ok(room) = ROOM.lock() else { return };
     let Some(room) = room.as_ref() else { return };
     let title = title.as_bytes();

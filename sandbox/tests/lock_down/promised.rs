@@ -5,7 +5,7 @@ use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
 use aws_lc_rs::{aead, agreement, digest, hmac, kem, rand};
@@ -29,6 +29,8 @@ pub(crate) const CASES: &[Case] = &[
     ("a_terminal_is_sized_and_set", terminal),
     ("a_reader_reads_files", reading),
     ("a_writer_changes_files", writing),
+    ("sftp_server_logs_and_asks_for_names", names_and_log),
+    ("a_title_is_changed", title),
     ("a_violation_is_named", violation_is_named),
     ("main_can_return", main_can_return),
 ];
@@ -265,6 +267,40 @@ fn changes(directory: &Directory) -> bool {
     fs::remove_file(path("symlink")).unwrap();
     fs::remove_dir(path("gone")).unwrap();
     fs::metadata(path("inner/renamed")).is_ok_and(|found| found.nlink() == 2 && found.mode() & 0o777 == 0o640)
+}
+
+fn names_and_log() {
+    let directory = Directory::new("log");
+    fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = directory.0.join("log");
+    let syslogd = UnixDatagram::bind(&path).unwrap();
+    let log = UnixDatagram::unbound().unwrap();
+    log.connect(&path).unwrap();
+    for read_only in [true, false] {
+        let said = holds_locked(&Policy::SftpServer { read_only }, &another_user(), || {
+            sys::identity::user_name(0).is_ok_and(|name| name.as_deref() == Some("root"))
+                && sys::identity::group_name(0).is_ok_and(|name| name.as_deref() == Some("root"))
+                // Whether that is "there is none" or "no source could say" depends on nsswitch.conf.
+                && !sys::identity::user_name(4_000_000_001).is_ok_and(|name| name.is_some())
+                && !sys::identity::look_up("nobody-of-this-name").is_ok_and(|account| account.is_some())
+                && log.send(format!("line of {}", std::process::id()).as_bytes()).is_ok()
+                && UnixDatagram::unbound().is_err()
+        });
+        assert_eq!(said, Ok(()));
+        let mut line = [0; 64];
+        assert!(syslogd.recv(&mut line).unwrap() > 8);
+    }
+}
+
+fn title() {
+    sys::title::init();
+    for policy in POLICIES {
+        let set = holds_locked(policy, &another_user(), || {
+            sys::title::set("sshd: alice [net]");
+            true
+        });
+        assert_eq!(set, Ok(()), "{policy:?}");
+    }
 }
 
 fn violation_is_named() {
