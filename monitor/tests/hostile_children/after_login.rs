@@ -125,7 +125,7 @@ fn later_hashes_are_signed() {
         monitor.reach(LOGGED_IN);
         monitor.send(LOGGED_IN, &LoggedInRequest::SignRekey(exchange(bad)));
         assert!(monitor.receive_raw().is_none(), "signed {bad:?}");
-        assert_eq!(monitor.wait(), MISBEHAVED);
+        monitor_ends(&monitor, MISBEHAVED);
     }
 }
 

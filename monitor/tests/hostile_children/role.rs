@@ -11,6 +11,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 /// A frame from the test that is for the relay itself: to end.
 pub(crate) const END: &[u8] = &[0xff];
 
+/// A relay is at work.
+pub(crate) const HELLO: &[u8] = &[0xfe];
+
 /// Which program this process stands for.
 pub(crate) enum Role {
     /// `sshd-preauth` and `sshd-session`: passes frames on, in both directions, with their descriptors.
@@ -41,6 +44,7 @@ fn relay(link: &OwnedFd) {
     let mut buffer = vec![0; 2 * MAX_FRAME];
     let (_, descriptors) = sys::fd::receive_with_fds(link.as_fd(), &mut buffer, 4).expect("a start message");
     let test = descriptors.first().expect("the start message brings the network");
+    sys::fd::send_with_fds(test.as_fd(), HELLO, &[]).expect("the test listens");
     loop {
         let mut watched = [link.as_fd(), test.as_fd()].map(|socket| PollFd::new(socket, PollFlags::POLLIN));
         poll(&mut watched, PollTimeout::NONE).expect("poll");

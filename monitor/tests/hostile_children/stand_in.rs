@@ -22,7 +22,7 @@ use settings::{Place, Said, Settings};
 use sys::process::{Child, Ended, Program};
 use wire::Write;
 
-use crate::role::END;
+use crate::role::HELLO;
 
 /// Numbers of the phases.
 pub(crate) const KEY_EXCHANGE: u8 = 1;
@@ -72,7 +72,9 @@ impl Monitor {
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("a network");
         let log = scratch_file("log");
         let process = start_monitor(&settings(&lines), theirs, &log);
-        Self { process, network, log, key_file, login_key }
+        let monitor = Self { process, network, log, key_file, login_key };
+        monitor.expect_hello();
+        monitor
     }
 
     /// With nothing special.
@@ -108,7 +110,11 @@ impl Monitor {
 
     pub(crate) fn ask<T: DeserializeOwned>(&self, phase: u8, request: &impl Serialize) -> Option<T> {
         self.send(phase, request);
-        self.receive(phase)
+        let answer = self.receive(phase);
+        if answer.is_none() {
+            eprintln!("no answer; the log:\n{}", self.log());
+        }
+        answer
     }
 
     /// The host key signs; the next phase.
@@ -140,8 +146,15 @@ impl Monitor {
         }
         if phase >= LOGGED_IN {
             self.send(HANDING_OVER, &ipc::phases::HandingOverRequest::HandOver(vec![1, 2, 3]));
-            self.send_raw(END);
+            // The first relay ends with its link; what is sent from now on must be for the second one.
+            self.expect_hello();
         }
+    }
+
+    /// A relay is at work.
+    fn expect_hello(&self) {
+        let (hello, _) = self.receive_raw().unwrap_or_else(|| panic!("no relay; the log:\n{}", self.log()));
+        assert_eq!(hello, HELLO);
     }
 
     /// A request with a right signature over these facts.
