@@ -141,7 +141,8 @@ fn with_configured(lists: &[Vec<PermitAddress>], configured: &PermitListen) -> V
     lists.iter().cloned().chain([configured]).collect()
 }
 
-/// PermitOpen and PermitListen take names of services for ports, `authorized_keys` does not.
+/// PermitOpen and PermitListen take names of services for ports, `authorized_keys` does not. (For such a name, and for
+/// nothing else, the services database is read; it was read for the same name when the configuration was checked.)
 fn permit_address(word: &str) -> Option<PermitAddress> {
     let (host, port) = word.rsplit_once(':')?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

@@ -29,11 +29,13 @@ pub(super) fn rsa_private_key(
     iqmp: &[u8],
 ) -> Option<Zeroizing<Vec<u8>>> {
     let (dmp1, dmq1) = (remainder(d, &one_less(p)?)?, remainder(d, &one_less(q)?)?);
-    let mut content = Zeroizing::new(Vec::new());
+    // Room for everything from the start: a vector that grows leaves copies behind that nobody wipes.
+    let room = n.len().saturating_mul(6).saturating_add(e.len()).saturating_add(64);
+    let mut content = Zeroizing::new(Vec::with_capacity(room));
     for number in [&[], n, e, d, p, q, &dmp1, &dmq1, iqmp] {
         put_integer(&mut content, number);
     }
-    let mut der = Zeroizing::new(Vec::new());
+    let mut der = Zeroizing::new(Vec::with_capacity(room));
     put_header(&mut der, SEQUENCE, content.len());
     der.extend_from_slice(&content);
     Some(der)
