@@ -102,7 +102,7 @@ usage: sshd [-46DdeGiqTtV] [-C connection_spec] [-c host_cert_file]
 
 /// The version as `-V` prints it. Tools take the word behind `OpenSSH_` for the release whose behaviour they get.
 pub fn version() -> String {
-    settings::paths::RELEASE.to_owned()
+    format!("{}, {}", settings::paths::RELEASE, settings::paths::OURSELVES)
 }
 
 /// Reads the command line; the first word is the program.

@@ -1,5 +1,9 @@
 //! `-t`, `-T`, `-G`: is the configuration good, and what does it come to?
 
+mod host_certificates;
+mod host_keys;
+mod privilege_separation;
+
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -29,11 +33,31 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
     if command_line.mode == Mode::Dump {
         return print(command_line, &loaded);
     }
+    check_keys(command_line, &loaded)?;
+    privilege_separation::check().map_err(|error| {
+        command_line.say(&error.to_string());
+        255
+    })?;
     if command_line.mode == Mode::ExtendedTest {
         print(command_line, &loaded)?;
     } else if loaded.bytes > MOST_BYTES {
         command_line.say(&format!("the configuration has {} bytes; at most {MOST_BYTES} are possible", loaded.bytes));
         return Err(255);
+    }
+    Ok(())
+}
+
+/// Bad keys are told and skipped; one good key is enough.
+fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<(), u8> {
+    let global = loaded.settings.global();
+    let keys = host_keys::check(&global);
+    let certificates = host_certificates::check(&global, &keys.usable);
+    if !command_line.quiet {
+        keys.problems.iter().chain(&certificates).for_each(|problem| command_line.say(problem));
+    }
+    if keys.usable.is_empty() && !keys.not_supported_yet {
+        command_line.say("sshd: no hostkeys available -- exiting.");
+        return Err(1);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use settings::keywords::{Id, Keyword, Meaning, Withdrawal, Withdrawn, meaning};
 use settings::text::{from_bytes, from_path, to_bytes};
-use settings::{Arguments, Block, Complaint, Place, PortList, Said, Setting, Settings};
+use settings::{Arguments, Block, Complaint, FilePath, Place, PortList, Said, Setting, Settings};
 
 use crate::glob::matching_files;
 use crate::line::{NoLine, split, trimmed, words};
@@ -237,7 +237,23 @@ impl Reader {
             }
         }
         let setting = Setting::parse(keyword.id, arguments)?;
+        if let Setting::HostKey(paths) = &setting {
+            self.check_host_key(paths)?;
+        }
         self.say(setting, here.place);
+        Ok(())
+    }
+
+    /// Theirs takes `HostKey none` for an empty slot that removes the default keys and loads nothing. Behind a real
+    /// host key it does no harm and is taken; alone it would leave the host without keys.
+    fn check_host_key(&self, paths: &[FilePath]) -> Result<(), Complaint> {
+        let is_real = |said: &Said| {
+            said.place != COMMAND_LINE
+                && matches!(&said.setting, Setting::HostKey(paths) if paths.iter().all(|path| !path.is_empty()))
+        };
+        if paths.iter().any(FilePath::is_empty) && !self.settings.said.iter().any(is_real) {
+            return Err(Complaint::fatal("\"none\" is no key file; leave the line out to use the default keys"));
+        }
         Ok(())
     }
 
@@ -263,7 +279,7 @@ impl Reader {
 
     fn match_block(&mut self, arguments: &mut Arguments<'_>, here: Here) -> Result<(), Complaint> {
         if here.place == COMMAND_LINE {
-            return Err(Complaint::fatal("not possible on the command line"));
+            return Err(Complaint::FatalAnywhere("not possible on the command line".to_owned()));
         }
         let criteria = match_line::criteria(arguments)?;
         self.settings.blocks.push(Block { criteria, inside: here.outer, place: here.place });
@@ -279,7 +295,7 @@ impl Reader {
 
     fn include(&mut self, arguments: &mut Arguments<'_>, here: Here) -> Result<(), Trouble> {
         if here.place == COMMAND_LINE {
-            return Err(Complaint::fatal("not possible on the command line").into());
+            return Err(Complaint::FatalAnywhere("not possible on the command line".to_owned()).into());
         }
         let patterns = arguments.rest();
         if patterns.is_empty() {
@@ -433,6 +449,12 @@ mod tests {
             assert_eq!(status, 255, "{text:?}");
             assert!(messages[0].text.contains(" line 1: "), "{messages:?}");
         }
+    }
+
+    #[test]
+    fn a_host_without_keys_is_not_what_anybody_wants() {
+        assert!(errors("HostKey none\n")[0].text.contains(" line 1: "));
+        assert!(read("HostKey /a\nHostKey none\n").is_ok());
     }
 
     #[test]

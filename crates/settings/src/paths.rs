@@ -22,9 +22,12 @@ installed! {
     PRIVSEP_USER = "sshd", "BULKHEAD_PRIVSEP_USER";
 }
 
-/// What `Match Version` is tested against. Files that ask for a version ask for OpenSSH's, whose language this is;
-/// so the string starts with the release whose behaviour we follow, and names us after it.
-pub const RELEASE: &str = concat!("OpenSSH_10.5p1 Bulkhead_", env!("CARGO_PKG_VERSION"));
+/// What `Match Version` is tested against, and what `-V` and `-d` say first. Files that ask for a version ask for
+/// OpenSSH's: this is the release whose language and behaviour we follow, to the letter.
+pub const RELEASE: &str = "OpenSSH_10.5p1";
+
+/// Who we are, beside [`RELEASE`].
+pub const OURSELVES: &str = concat!("Bulkhead_", env!("CARGO_PKG_VERSION"));
 
 /// A file in [`SYSCONFDIR`].
 pub fn in_sysconfdir(name: &str) -> String {

@@ -16,6 +16,13 @@ const LONGEST: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FilePath(pub PathBuf);
 
+impl FilePath {
+    /// The empty slot that a key file called `none` leaves; nothing is to be loaded from it.
+    pub fn is_empty(&self) -> bool {
+        self.0.as_os_str().is_empty()
+    }
+}
+
 impl std::ops::Deref for FilePath {
     type Target = Path;
 
@@ -59,8 +66,7 @@ impl Kind for OptionalPath {
     }
 }
 
-/// Paths of key files, one a line, made absolute. Theirs takes `none` for an empty slot that removes the defaults and
-/// loads nothing; that helps nobody and is refused here.
+/// Paths of key files, one a line, made absolute. `none` leaves an empty slot, which `-T` shows as `(null)`: as theirs.
 pub struct KeyPaths;
 
 impl Kind for KeyPaths {
@@ -74,10 +80,8 @@ impl Kind for KeyPaths {
 
     fn parse(arguments: &mut Arguments<'_>) -> Result<Vec<FilePath>, Complaint> {
         let word = arguments.required()?;
-        if is_none(word) {
-            return Err(Complaint::fatal("\"none\" is no key file; leave the line out to use the default keys"));
-        }
-        Ok(vec![FilePath(to_path(&absolute(word)?))])
+        let path = if is_none(word) { String::new() } else { absolute(word)? };
+        Ok(vec![FilePath(to_path(&path))])
     }
 
     fn take_later(earlier: &mut Vec<FilePath>, later: &Vec<FilePath>) -> bool {
@@ -86,7 +90,7 @@ impl Kind for KeyPaths {
     }
 
     fn show(value: &Vec<FilePath>, _from_match: bool) -> Vec<String> {
-        value.iter().map(|path| from_path(path)).collect()
+        value.iter().map(|path| if path.is_empty() { "(null)".to_owned() } else { from_path(path) }).collect()
     }
 }
 
@@ -280,7 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn a_host_key_called_none_is_refused() {
-        assert!(parse_plain("none", KeyPaths::parse).is_err());
+    fn a_key_called_none_is_an_empty_slot() {
+        let value = parse_plain("none", KeyPaths::parse).unwrap();
+        assert!(value[0].is_empty());
+        assert_eq!(KeyPaths::show(&value, false), ["(null)"]);
     }
 }
