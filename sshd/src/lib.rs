@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command_line;
+pub mod lint;
 pub mod listen;
 pub mod load;
 pub mod test_modes;

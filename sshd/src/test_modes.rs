@@ -4,13 +4,15 @@ mod host_certificates;
 mod host_keys;
 mod privilege_separation;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use config::{ConnectionTest, Loaded, Spelling};
+use keys::PrivateKey;
 use settings::keywords::{Id, Meaning, meaning};
 
 use crate::command_line::{CommandLine, Mode};
+use crate::lint;
 use crate::load::load_and_report;
 
 /// More bytes than this in all files, and `-t` refuses, as theirs (whose session processes could not be told).
@@ -33,7 +35,7 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
     if command_line.mode == Mode::Dump {
         return print(command_line, &loaded);
     }
-    check_keys(command_line, &loaded)?;
+    let host_keys = check_keys(command_line, &loaded)?;
     privilege_separation::check().map_err(|error| {
         command_line.say(&error.to_string());
         255
@@ -43,12 +45,30 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
     } else if loaded.bytes > MOST_BYTES {
         command_line.say(&format!("the configuration has {} bytes; at most {MOST_BYTES} are possible", loaded.bytes));
         return Err(255);
+    } else {
+        lint(command_line, &loaded, &host_keys)?;
     }
     Ok(())
 }
 
+/// Warnings are for people: they appear when a terminal is there to read them, or when `--strict` asks for them.
+/// Tools that run `sshd -t` and look at its standard error see what theirs would say.
+fn lint(command_line: &CommandLine, loaded: &Loaded, host_keys: &[PrivateKey]) -> Result<(), u8> {
+    if command_line.quiet || !(command_line.strict || std::io::stderr().is_terminal()) {
+        return Ok(());
+    }
+    let warnings = lint::warnings(loaded, host_keys);
+    warnings.iter().for_each(|warning| command_line.say(warning));
+    if command_line.strict && !warnings.is_empty() { Err(1) } else { Ok(()) }
+}
+
+/// Whether a file holds the certificate of a user.
+pub(crate) fn is_user_certificate(path: &std::path::Path) -> bool {
+    host_certificates::is_user_certificate(path)
+}
+
 /// Bad keys are told and skipped; one good key is enough.
-fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<(), u8> {
+fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<Vec<PrivateKey>, u8> {
     let global = loaded.settings.global();
     let keys = host_keys::check(&global);
     let certificates = host_certificates::check(&global, &keys.usable);
@@ -59,7 +79,7 @@ fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<(), u8> {
         command_line.say("sshd: no hostkeys available -- exiting.");
         return Err(1);
     }
-    Ok(())
+    Ok(keys.usable)
 }
 
 fn print(command_line: &CommandLine, loaded: &Loaded) -> Result<(), u8> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bulkhead_tests::{binaries, project, skipped};
+use bulkhead_tests::{Scratch, binaries, make_key, project, skipped};
 
 /// The corpus lies beside the project, or further up.
 fn corpus() -> Option<PathBuf> {
@@ -63,4 +63,38 @@ fn recorded_mistakes_of_theirs_are_answered_better() {
     let wrong = different.len() != BETTER.len()
         || different.iter().zip(BETTER).any(|(different, better)| !different.starts_with(better));
     assert!(!wrong, "{report}");
+}
+
+/// Files as distributions ship them and guides recommend them.
+const SHIPPED: [&str; 8] = [
+    "166-debian-12",
+    "169-rhel-9",
+    "171-openbsd-and-small",
+    "172-centos-7",
+    "173-cis",
+    "174-devsec",
+    "175-ssh-audit",
+    "177-mozilla",
+];
+
+#[test]
+fn shipped_files_raise_no_false_alarm() {
+    let Some(corpus) = corpus() else {
+        return skipped("shipped_files_raise_no_false_alarm", "the corpus is not there");
+    };
+    for case in SHIPPED {
+        let scratch = Scratch::new();
+        let key = make_key(&scratch, "host_key", &["-t", "ed25519"]);
+        let text = std::fs::read_to_string(corpus.join("cases").join(case).join("sshd_config")).unwrap();
+        let own_keys = |line: &&str| !line.contains("@KEYS@");
+        let text: Vec<&str> = text.lines().filter(own_keys).collect();
+        let text = text.join("\n").replace("@DIR@", scratch.path("").to_str().unwrap());
+        let file = scratch.file("sshd_config", text);
+        let sshd =
+            Command::new(binaries().join("sshd")).args(["-t", "--strict", "-f"]).arg(file).arg("-h").arg(key).output();
+        let said = String::from_utf8(sshd.unwrap().stderr).unwrap();
+        let alarms: Vec<&str> =
+            said.lines().filter(|line| line.contains("warning") && !line.contains("effect yet")).collect();
+        assert!(alarms.is_empty(), "{case}: {alarms:?}");
+    }
 }

@@ -42,6 +42,17 @@ pub struct Loaded {
     pub bytes: usize,
     /// Include patterns that no file matches.
     pub unmatched_includes: Vec<(Place, String)>,
+    /// For each line of `settings.said`, how it was typed.
+    pub typed: Vec<Typed>,
+}
+
+/// How a line was typed: for warnings alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// What follows the keyword, quotes and comments included.
+    pub value: String,
+    /// Whether blanks stand before the keyword.
+    pub indented: bool,
 }
 
 /// Reads a configuration.

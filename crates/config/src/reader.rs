@@ -8,7 +8,7 @@ use settings::{Arguments, Block, Complaint, FilePath, Place, PortList, Said, Set
 
 use crate::glob::matching_files;
 use crate::line::{NoLine, split, trimmed, words};
-use crate::load::Loaded;
+use crate::load::{Loaded, Typed};
 use crate::match_line;
 use crate::messages::{Message, Severity};
 
@@ -30,6 +30,7 @@ pub(crate) struct Reader {
     pub(crate) settings: Settings,
     pub(crate) messages: Vec<Message>,
     unmatched_includes: Vec<(Place, String)>,
+    typed: Vec<Typed>,
     /// The block that lines belong to, and whether it acts from the start.
     block: Option<u32>,
     acts_at_start: bool,
@@ -46,6 +47,7 @@ struct Here {
     place: Place,
     outer: Option<u32>,
     depth: usize,
+    indented: bool,
 }
 
 impl Reader {
@@ -54,6 +56,7 @@ impl Reader {
             settings: Settings { files: vec!["command-line".to_owned()], ..Settings::default() },
             messages: Vec::new(),
             unmatched_includes: Vec::new(),
+            typed: Vec::new(),
             block: None,
             acts_at_start: true,
             ports: Vec::new(),
@@ -65,24 +68,24 @@ impl Reader {
     }
 
     pub(crate) fn loaded(self) -> Loaded {
-        let Self { settings, messages, bytes, unmatched_includes, .. } = self;
-        Loaded { settings, messages, bytes, unmatched_includes }
+        let Self { settings, messages, bytes, unmatched_includes, typed, .. } = self;
+        Loaded { settings, messages, bytes, unmatched_includes, typed }
     }
 
     /// A setting that an option of the command line stands for.
     pub(crate) fn say_first(&mut self, setting: Setting) {
-        self.say(setting, COMMAND_LINE);
+        self.say(setting, COMMAND_LINE, Typed::default());
     }
 
     /// `-p`
     pub(crate) fn port(&mut self, port: u16) {
         self.ports_from_command_line = true;
-        self.say(Setting::Port(vec![port]), COMMAND_LINE);
+        self.say(Setting::Port(vec![port]), COMMAND_LINE, Typed::default());
     }
 
     /// `-o`
     pub(crate) fn command_line(&mut self, line: &str) -> Result<(), Stop> {
-        let here = Here { place: COMMAND_LINE, outer: None, depth: 0 };
+        let here = Here { place: COMMAND_LINE, outer: None, depth: 0, indented: false };
         match self.line(trimmed(line), here)? {
             Counted(0) => Ok(()),
             Counted(_) => Err(Stop { status: 1 }),
@@ -109,7 +112,8 @@ impl Reader {
         while !rest.is_empty() {
             let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
             line_number += 1;
-            let here = Here { place: Place { file, line: line_number }, outer, depth };
+            let indented = line.starts_with([' ', '\t']);
+            let here = Here { place: Place { file, line: line_number }, outer, depth, indented };
             if line.contains('\0') {
                 // Theirs cuts the line here and glues the next one on. A NUL that is all of the last line does no harm.
                 if !(behind.is_empty() && line.bytes().all(|byte| byte == 0)) {
@@ -236,11 +240,12 @@ impl Reader {
                 return Err(Complaint::fatal("too many ports"));
             }
         }
+        let value = arguments.clone().raw().to_owned();
         let setting = Setting::parse(keyword.id, arguments)?;
         if let Setting::HostKey(paths) = &setting {
             self.check_host_key(paths)?;
         }
-        self.say(setting, here.place);
+        self.say(setting, here.place, Typed { value, indented: here.indented });
         Ok(())
     }
 
@@ -257,7 +262,8 @@ impl Reader {
         Ok(())
     }
 
-    fn say(&mut self, setting: Setting, place: Place) {
+    fn say(&mut self, setting: Setting, place: Place, typed: Typed) {
+        self.typed.push(typed);
         if let Setting::Port(ports) = &setting {
             self.ports.extend(ports);
         }

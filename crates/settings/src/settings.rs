@@ -70,6 +70,14 @@ impl Settings {
         move |id| matched.has(id)
     }
 
+    /// What holds for connections that match one block (and the blocks around it) and no other.
+    pub fn with_block(&self, block: u32) -> Effective {
+        self.finished(
+            self.layer(|said| said.block == Some(block) && said.setting.may_stand_in_match())
+                .over(&self.global_layer()),
+        )
+    }
+
     /// Lines of the global part, and of blocks that act from the start.
     pub fn global_layer(&self) -> Layer {
         let holding = self.holding(Criterion::holds_at_start);

@@ -1,5 +1,6 @@
 //! Do the host certificates belong to the host keys?
 
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -9,7 +10,7 @@ use settings::Effective;
 use wire::Reader;
 
 /// Largest certificate file in bytes.
-const LARGEST_FILE: usize = 1 << 20;
+const LARGEST_FILE: u64 = 1 << 20;
 /// What the type of every certificate ends with (PROTOCOL.certkeys).
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
@@ -20,18 +21,46 @@ pub(super) fn check(global: &Effective, host_keys: &[PrivateKey]) -> Vec<String>
 }
 
 fn problem(path: &Path, host_keys: &[PrivateKey]) -> Option<String> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) if text.len() <= LARGEST_FILE => text,
-        Ok(_) => return Some("is too large for a certificate".to_owned()),
+    let blob = match read(path) {
+        Ok(blob) => blob,
         Err(error) => return Some(format!("could not load host certificate: {error}")),
     };
-    let blob = text.split_ascii_whitespace().nth(1).and_then(|base64| STANDARD.decode(base64).ok());
     match blob.as_deref().and_then(certified) {
         None => Some("is not a certificate".to_owned()),
         Some((key_type, _)) if !key_type.ends_with(CERTIFICATE) => Some("is not a certificate".to_owned()),
         Some(certified) if host_keys.iter().any(|key| belongs(certified, key)) => None,
         Some(_) => Some("no matching private key for this certificate".to_owned()),
     }
+}
+
+/// Whether a file holds the certificate of a user. (Behind the key's own fields stand a serial number and the type.)
+pub(super) fn is_user_certificate(path: &Path) -> bool {
+    const USER: u32 = 1;
+    let kind = |blob: &[u8]| {
+        let mut reader = Reader::new(blob);
+        let key_type = reader.utf8().ok()?;
+        let fields = match key_type.strip_suffix(CERTIFICATE)? {
+            "ssh-ed25519" => 1,
+            "sk-ssh-ed25519" | "ssh-rsa" => 2,
+            name if name.starts_with("ecdsa-sha2-") => 2,
+            "sk-ecdsa-sha2-nistp256" => 3,
+            _ => return None,
+        };
+        // The nonce stands before the fields.
+        for _ in 0..=fields {
+            reader.string().ok()?;
+        }
+        reader.u64().ok()?;
+        reader.u32().ok()
+    };
+    read(path).ok().flatten().as_deref().and_then(kind) == Some(USER)
+}
+
+/// The blob in a file like `TYPE BASE64 COMMENT`, if there is one.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(LARGEST_FILE).read_to_string(&mut text)?;
+    Ok(text.split_ascii_whitespace().nth(1).and_then(|base64| STANDARD.decode(base64).ok()))
 }
 
 /// The type of a certificate, and what stands behind its nonce: the fields of the key, then the rest.

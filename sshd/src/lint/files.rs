@@ -1,0 +1,152 @@
+//! Files, programs and directories that are not there, or that others than root could change.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::User;
+use settings::keywords::Id;
+use settings::text::to_path;
+use settings::{Place, Setting};
+
+use super::Lint;
+
+/// Where distributions install their sftp-server: a line that names it comes with the distribution's own file.
+const CUSTOMARY_SFTP_SERVERS: [&str; 5] = [
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+    "/usr/libexec/sftp-server",
+    "/usr/lib/sftp-server",
+];
+
+pub(super) fn look(lint: &mut Lint<'_>) {
+    for said in &lint.loaded.settings.said {
+        let place = said.place;
+        match &said.setting {
+            Setting::Banner(Some(path)) => readable(lint, place, "Banner", path, "no banner is sent"),
+            Setting::TrustedUserCAKeys(Some(path)) => {
+                readable(lint, place, "TrustedUserCAKeys", path, "no certificate can log in");
+            }
+            Setting::RevokedKeys(files) => {
+                for path in files.iter().filter(|path| !path.contains('%')) {
+                    readable(lint, place, "RevokedKeys", &to_path(path), "nobody can log in by public key");
+                }
+            }
+            Setting::AuthorizedKeysCommand(Some(line)) => program(lint, place, "AuthorizedKeysCommand", line),
+            Setting::AuthorizedPrincipalsCommand(Some(line)) => {
+                program(lint, place, "AuthorizedPrincipalsCommand", line)
+            }
+            Setting::AuthorizedKeysCommandUser(Some(user)) => account(lint, place, "AuthorizedKeysCommandUser", user),
+            Setting::AuthorizedPrincipalsCommandUser(Some(user)) => {
+                account(lint, place, "AuthorizedPrincipalsCommandUser", user);
+            }
+            Setting::ChrootDirectory(Some(path)) => chroot(lint, place, path),
+            Setting::Subsystem(subsystems) => {
+                subsystems.iter().for_each(|subsystem| command(lint, place, "Subsystem", &subsystem.command_line));
+            }
+            Setting::ForceCommand(Some(line)) => command(lint, place, "ForceCommand", line),
+            _ => {}
+        }
+    }
+    certificate_of_a_user(lint);
+}
+
+fn readable(lint: &mut Lint<'_>, place: Place, keyword: &str, path: &Path, then: &str) {
+    if let Err(error) = std::fs::File::open(path) {
+        lint.warn(place, format!("{keyword} {}: {error}; then {then}", path.display()));
+    }
+}
+
+fn account(lint: &mut Lint<'_>, place: Place, keyword: &str, user: &str) {
+    if !user.contains('%') && User::from_name(user).ok().flatten().is_none() {
+        lint.warn(place, format!("{keyword}: there is no account \"{user}\", so the program is never run"));
+    }
+}
+
+/// Programs that decide about logins must belong to root, with every directory above them.
+fn program(lint: &mut Lint<'_>, place: Place, keyword: &str, line: &str) {
+    let path = to_path(line.split([' ', '\t']).next().unwrap_or_default());
+    match std::fs::metadata(&path) {
+        Err(error) => lint.warn(place, format!("{keyword} {}: {error}; it is never run", path.display())),
+        Ok(found) if !found.is_file() || found.mode() & 0o111 == 0 => {
+            lint.warn(place, format!("{keyword} {} is not an executable file (chmod 755)", path.display()));
+        }
+        Ok(_) => unsafe_components(lint, place, keyword, &path),
+    }
+}
+
+/// The part of the path in front of the first token must be safe already.
+fn chroot(lint: &mut Lint<'_>, place: Place, path: &str) {
+    let fixed = match path.replace("%%", "\0").split_once('%') {
+        Some((fixed, _)) => fixed.rsplit_once('/').map_or("", |(directory, _)| directory).replace('\0', "%"),
+        None => path.to_owned(),
+    };
+    let directory = to_path(&fixed);
+    if fixed.is_empty() {
+        return;
+    }
+    match std::fs::metadata(&directory) {
+        Err(error) => lint.warn(place, format!("ChrootDirectory {}: {error}; then logins fail", directory.display())),
+        Ok(found) if !found.is_dir() => {
+            lint.warn(place, format!("ChrootDirectory {} is not a directory", directory.display()));
+        }
+        Ok(_) => unsafe_components(lint, place, "ChrootDirectory", &directory),
+    }
+}
+
+fn unsafe_components(lint: &mut Lint<'_>, place: Place, keyword: &str, path: &Path) {
+    let components: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
+    for component in components.iter().rev().filter(|component| component.is_absolute()) {
+        let Ok(found) = std::fs::metadata(component) else { continue };
+        let shown = component.display();
+        let (uid, mode) = (found.uid(), found.mode() & 0o7777);
+        if uid != 0 {
+            lint.warn(place, format!("{keyword}: {shown} belongs to user {uid}, not to root (chown root {shown})"));
+        } else if mode & 0o022 != 0 {
+            let text = format!("{keyword}: {shown} can be written by others, mode {mode:04o} (chmod go-w {shown})");
+            lint.warn(place, text);
+        }
+    }
+}
+
+/// A command that is nearly internal-sftp, or whose program is not there.
+fn command(lint: &mut Lint<'_>, place: Place, keyword: &str, line: &str) {
+    let word = line.split([' ', '\t']).next().unwrap_or_default().trim_matches('"');
+    if word != "internal-sftp" && distance(word, "internal-sftp") <= 2 {
+        lint.warn(place, format!("{keyword}: \"{word}\" is no command; did you mean internal-sftp?"));
+    } else if word.starts_with('/')
+        && !CUSTOMARY_SFTP_SERVERS.contains(&word)
+        && let Err(error) = std::fs::metadata(to_path(word))
+    {
+        let remedy = if word.ends_with("sftp-server") { " (internal-sftp needs no program)" } else { "" };
+        lint.warn(place, format!("{keyword} {word}: {error}{remedy}"));
+    }
+}
+
+/// How many characters must be added, removed or changed to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    if one.len() > 2 * other.len() {
+        return one.len();
+    }
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (place, character) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], place + 1);
+        for column in 0..other.len() {
+            let change = diagonal + usize::from(character != other[column]);
+            diagonal = row[column + 1];
+            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+/// Theirs takes a user's certificate for a host certificate without a word; no client will.
+fn certificate_of_a_user(lint: &mut Lint<'_>) {
+    for (said, _) in lint.lines(Id::HostCertificate) {
+        let Setting::HostCertificate(files) = &said.setting else { continue };
+        for file in files.iter().filter(|file| crate::test_modes::is_user_certificate(file)) {
+            lint.warn(said.place, format!("HostCertificate {} is the certificate of a user", file.display()));
+        }
+    }
+}
