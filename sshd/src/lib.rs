@@ -5,6 +5,7 @@ pub mod command_line;
 pub mod lint;
 pub mod listen;
 pub mod load;
+pub mod reload;
 pub mod test_modes;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Mode::Test | Mode::ExtendedTest | Mode::Dump => test_modes::run(&command_line),
+        Mode::Serve if command_line.reload => reload::run(&command_line),
         Mode::Serve => serve(&command_line),
     }
 }

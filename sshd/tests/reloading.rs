@@ -3,9 +3,10 @@
 mod common;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 
 use bulkhead_tests::{make_key, title_of, wait_until};
-use common::{Foreground, Site, connect, free_port, listen_lines};
+use common::{Foreground, Site, connect, free_port, listen_lines, run};
 use nix::sys::signal::Signal;
 
 #[test]
@@ -66,6 +67,49 @@ fn host_keys_are_reloaded_and_a_reload_without_any_is_refused() {
     make_key(&site.scratch, "host_key", &["-t", "ecdsa"]);
     sshd.signal(Signal::SIGHUP);
     sshd.wait_for("private host key #0: ecdsa-sha2-nistp256 SHA256:");
+}
+
+#[test]
+fn a_reload_that_was_asked_for_reports_how_it_went() {
+    let (site, port, other) = (Site::new(), free_port(), free_port());
+    site.configure(&listen_lines(&[port]));
+    let (status, said) = run(&mut site.sshd(&["--reload"]));
+    assert_eq!(status, 255);
+    assert!(said.contains("is the server running?"), "{said}");
+
+    let mut sshd = Foreground::listening(&site, port);
+    site.configure(&listen_lines(&[port, other]));
+    assert_eq!(run(&mut site.sshd(&["--reload"])), (0, String::new()));
+    connect(other).expect("it listens when the command returns");
+    sshd.wait_for("Received SIGHUP; restarting.");
+
+    site.configure("Port 22x");
+    let (status, said) = run(&mut site.sshd(&["--reload"]));
+    assert_eq!(status, 255);
+    assert!(said.contains("sshd_config line 1"), "{said}");
+
+    site.configure(&listen_lines(&[port]));
+    fs::remove_file(site.path("host_key")).unwrap();
+    let (status, said) = run(&mut site.sshd(&["--reload"]));
+    assert_eq!(status, 255);
+    assert!(said.contains("the configuration stays as it was") && said.contains("no hostkeys available"), "{said}");
+    connect(other).unwrap();
+}
+
+#[test]
+fn nobody_else_can_ask_for_a_reload() {
+    if !bulkhead_tests::needs_root("nobody_else_can_ask_for_a_reload") {
+        return;
+    }
+    let (site, port) = (Site::new(), free_port());
+    site.configure(&listen_lines(&[port]));
+    let _sshd = Foreground::listening(&site, port);
+    let mut command = site.sshd(&["--reload"]);
+    command.uid(65534).gid(65534);
+    let (status, said) = run(&mut command);
+    assert_eq!(status, 255);
+    assert!(said.contains("does not answer"), "{said}");
+    connect(port).unwrap();
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod monitors;
 mod one_connection;
 mod pid_file;
 mod privilege_separation;
+mod reload_requests;
 mod reloading;
 mod service_manager;
 mod serving;
@@ -31,6 +32,8 @@ use sys::process::{Background, Daemonised};
 use crate::command_line::CommandLine;
 use configuration::InForce;
 use helpers::Helpers;
+
+pub(crate) use reload_requests::{DONE, address as reload_address, is_from_a_master};
 
 /// How the server was started; a reload goes by it too.
 #[derive(Debug)]

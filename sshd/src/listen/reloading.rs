@@ -14,7 +14,9 @@ use super::sockets::Listening;
 
 impl Server<'_> {
     /// Follows the configuration as it is now in the files. With one that cannot be used everything stays as it was.
-    pub(crate) async fn reload(&mut self) {
+    /// # Errors
+    /// What is wrong with it; it is logged already.
+    pub(crate) async fn reload(&mut self) -> Result<(), String> {
         self.listener.borrow_mut().say(&Event::ReceivedSighup);
         self.service.reloading();
         let followed = match self.read_where_it_was_started() {
@@ -22,11 +24,15 @@ impl Server<'_> {
             Err(refused) => Err(refused),
         };
         match followed {
-            Ok(()) => self.service.ready(),
+            Ok(()) => {
+                self.service.ready();
+                Ok(())
+            }
             Err(refused) => {
                 let why = in_one_line(&refused);
                 self.service.still_ready(&why);
-                self.listener.borrow_mut().say(&Event::ReloadFailed { why });
+                self.listener.borrow_mut().say(&Event::ReloadFailed { why: why.clone() });
+                Err(why)
             }
         }
     }

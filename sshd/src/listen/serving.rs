@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::task::Poll;
 
 use events::listener::Event;
 use events::{Destination, Level, Log};
 use sys::process::Background;
+use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -19,7 +21,7 @@ use super::helpers::Helpers;
 use super::pid_file::PidFile;
 use super::service_manager::{self, ServiceManager};
 use super::sockets::{Listening, listen_on};
-use super::{Failure, Start, say_all};
+use super::{Failure, Start, reload_requests, say_all};
 
 /// The listener with what surrounds it.
 pub(crate) struct Server<'a> {
@@ -27,6 +29,8 @@ pub(crate) struct Server<'a> {
     pub(crate) listener: Shared,
     pub(crate) pid_file: Option<PidFile>,
     pub(crate) service: ServiceManager,
+    /// Where `sshd --reload` asks; none if that could not be had, for SIGHUP does as well.
+    requests: Option<UnixListener>,
     /// Whether the service manager has opened the sockets: then Port and ListenAddress have no say.
     pub(crate) sockets_were_passed: bool,
 }
@@ -46,12 +50,13 @@ pub(crate) fn until_a_signal(
         let mut server = Server::listening(start, in_force, helpers)?;
         server.begin(background)?;
         loop {
-            match signals.next().await {
+            match signals.next(server.requests.as_ref()).await {
                 Came::Ending { signal, status } => {
                     server.end(signal);
                     return Ok(status);
                 }
-                Came::Hangup => server.reload().await,
+                Came::Hangup => drop(server.reload().await),
+                Came::Request(from) => reload_requests::answer(from, &server.reload().await),
                 Came::ChildEnded => reap(&server.listener),
             }
         }
@@ -74,7 +79,8 @@ impl<'a> Server<'a> {
             accept_on(&listener, socket).map_err(Failure::fatal)?;
         }
         let service = ServiceManager::from_environment();
-        Ok(Self { start, listener, pid_file: None, service, sockets_were_passed })
+        let requests = reload_requests::listen().ok();
+        Ok(Self { start, listener, pid_file: None, service, requests, sockets_were_passed })
     }
 
     fn begin(&mut self, background: Option<Background>) -> Result<(), Failure> {
@@ -151,10 +157,15 @@ pub(crate) fn words(error: &io::Error) -> String {
     number.map_or_else(|| error.to_string(), |number| number.desc().to_owned())
 }
 
-/// A signal, as what it asks for.
+/// What the listener is asked to do.
 enum Came {
-    Ending { signal: i32, status: u8 },
+    Ending {
+        signal: i32,
+        status: u8,
+    },
     Hangup,
+    /// `sshd --reload`
+    Request(UnixStream),
     ChildEnded,
 }
 
@@ -179,7 +190,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Came {
+    async fn next(&mut self, requests: Option<&UnixListener>) -> Came {
         poll_fn(|waker| {
             for (signal, number, status) in &mut self.ending {
                 if signal.poll_recv(waker).is_ready() {
@@ -188,6 +199,14 @@ impl Signals {
             }
             if self.child.poll_recv(waker).is_ready() {
                 return Poll::Ready(Came::ChildEnded);
+            }
+            if let Some(Poll::Ready(came)) = requests.map(|requests| requests.poll_accept(waker)) {
+                let from = came.and_then(|(connection, _)| connection.into_std());
+                if let Some(from) = from.ok().filter(reload_requests::is_from_a_master) {
+                    return Poll::Ready(Came::Request(from));
+                }
+                // Somebody who has no right to ask: the next one gets a turn after everybody else.
+                waker.waker().wake_by_ref();
             }
             self.hangup.poll_recv(waker).map(|_| Came::Hangup)
         })

@@ -1,0 +1,102 @@
+//! `-i`: one connection that somebody else has accepted.
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use bulkhead_tests::{Account, PATIENCE, binaries, make_key, public_half, wait_until};
+use common::{Site, connect, run};
+use nix::unistd::Uid;
+
+/// A site with a login key, and the account that it belongs to.
+fn site_with_login() -> (Site, Account) {
+    let (site, account) = (Site::new(), Account::own());
+    let key = make_key(&site.scratch, "login_key", &["-t", "ed25519"]);
+    site.scratch.file("authorized_keys", public_half(&key));
+    let authorized_keys = site.path("authorized_keys");
+    site.configure(&format!("AuthorizedKeysFile {}\nLogLevel VERBOSE", authorized_keys.display()));
+    (site, account)
+}
+
+/// Logs in through `sshd -i` as a ProxyCommand; ssh gives it two pipes or a pair of sockets that have no address.
+#[test]
+fn a_client_can_start_it_as_its_proxy_command() {
+    let (site, account) = site_with_login();
+    let (log, key) = (site.path("log"), site.path("login_key"));
+    let sshd = binaries().join("sshd");
+    let proxy =
+        format!("cat | {} -i -E {} -f {} | cat", sshd.display(), log.display(), site.path("sshd_config").display());
+    let output = Command::new("ssh")
+        .args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"])
+        .args(["-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"])
+        .args(["-o", &format!("ProxyCommand={proxy}"), "-i"])
+        .arg(key)
+        .arg(format!("{}@nowhere", account.name))
+        .arg("echo \"$SSH_CONNECTION\"; exit 7")
+        .output()
+        .unwrap();
+    let said = fs::read_to_string(&log).unwrap_or_default();
+    assert_eq!(output.status.code(), Some(7), "{output:?}\n{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "UNKNOWN 65535 UNKNOWN 65535\n");
+    assert!(said.contains("Connection from UNKNOWN port 65535 on UNKNOWN port 65535"), "{said}");
+    assert!(said.contains(&format!("Accepted publickey for {} from UNKNOWN port 65535 ssh2", account.name)), "{said}");
+}
+
+#[test]
+fn a_socket_on_the_standard_descriptors_keeps_its_addresses() {
+    let (site, _) = site_with_login();
+    let inetd = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = inetd.local_addr().unwrap().port();
+    let mut client = connect(port).unwrap();
+    let accepted = OwnedFd::from(inetd.accept().unwrap().0);
+    let log = site.path("log");
+    let mut command = site.sshd(&["-i", "-E", &log.display().to_string()]);
+    command.stdin(Stdio::from(accepted.try_clone().unwrap()));
+    command.stderr(Stdio::from(accepted.try_clone().unwrap())).stdout(Stdio::from(accepted));
+    let mut sshd = command.spawn().unwrap();
+    drop(command);
+    let mut banner = [0; 16];
+    client.read_exact(&mut banner).unwrap();
+    assert_eq!(&banner, b"SSH-2.0-Bulkhead");
+    client.write_all(b"SSH-2.0-x\r\n").unwrap();
+    let from = client.local_addr().unwrap().port();
+    drop(client);
+    sshd.wait().unwrap();
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(
+        said.contains(&format!("Connection from 127.0.0.1 port {from} on 127.0.0.1 port {port} rdomain \"\"")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_client_that_leaves_ends_it() {
+    let (site, _) = site_with_login();
+    let (status, said) = run(&mut site.sshd(&["-i", "-e"]));
+    assert_eq!(status, 255, "{said}");
+    assert!(said.contains("UNKNOWN port 65535"), "{said}");
+}
+
+#[test]
+fn what_inetd_starts_leaves_no_listener_behind() {
+    if !Uid::effective().is_root() {
+        bulkhead_tests::skipped("what_inetd_starts_leaves_no_listener_behind", "needs root");
+        return;
+    }
+    let (site, _) = site_with_login();
+    let mut sshd = site.sshd(&["-i", "-e"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let pid = i32::try_from(sshd.id()).unwrap();
+    wait_until("its monitor is there", || !bulkhead_tests::descendants_of(pid).is_empty());
+    let family = bulkhead_tests::descendants_of(pid);
+    assert_eq!(site.pid_in_file(), None, "there is no pid file");
+    drop(sshd.stdin.take());
+    let _ = PATIENCE;
+    sshd.wait().unwrap();
+    wait_until("all of it is gone", || {
+        family.iter().all(|pid| !std::path::Path::new(&format!("/proc/{pid}/exe")).exists())
+    });
+}
