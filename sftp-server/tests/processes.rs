@@ -207,6 +207,68 @@ fn read_only_as_a_program() {
     assert!(log.contains("sent status Permission denied"), "{log}");
 }
 
+/// The sandbox kills for a system call that it does not know: none of the 29 requests makes one.
+#[test]
+fn every_request_is_possible_locked_down() {
+    let scratch = Scratch::new();
+    let mut client = client(&["-l", "DEBUG3", "-u", "022", "-d", scratch.0.to_str().unwrap()], &scratch);
+    let all = Attributes { size: Some(3), mode: Some(0o640), times: Some((1, 2)), owner: None };
+    let owner = client.stat(".").unwrap().owner;
+    let file = client.open("file", open::READ | open::WRITE | open::CREATE).unwrap();
+    let copy = client.open("copy", open::READ | open::WRITE | open::CREATE).unwrap();
+    let path = || body().string("file");
+    assert_eq!(client.write(&file, 0, b"content"), OK);
+    assert_eq!(client.read(&file, 0, 7).unwrap(), b"content");
+    assert_eq!(client.status(10, body().string(&file).attributes(&Attributes { owner, ..all.clone() })), OK);
+    assert_eq!(client.setstat("file", &Attributes { owner, ..all.clone() }), OK);
+    assert_eq!(
+        client.status_extended("lsetstat@openssh.com", path().attributes(&Attributes { size: None, owner, ..all })),
+        OK
+    );
+    assert_eq!(client.fstat(&file), client.stat("file"));
+    assert_eq!(client.lstat("file"), client.stat("file"));
+    assert_eq!(client.mkdir("sub", &Attributes::default()), OK);
+    assert_eq!(client.status(20, body().string("file").string("link")), OK);
+    assert_eq!(client.readlink("link").unwrap(), "file");
+    assert_eq!(client.status_extended("hardlink@openssh.com", path().string("hard")), OK);
+    assert_eq!(client.rename("hard", "sub/moved"), OK, "across directories");
+    assert_eq!(client.status_extended("posix-rename@openssh.com", body().string("sub/moved").string("hard")), OK);
+    assert_eq!(client.list(".").0.len(), 7);
+    assert_eq!(client.realpath("link").unwrap(), scratch.path("file").to_str().unwrap());
+    assert!(client.ask_extended("expand-path@openssh.com", body().string("~root/x")).one_name().is_ok());
+    assert!(client.ask_extended("home-directory", body().string("root")).one_name().is_ok());
+    assert!(client.ask_extended("home-directory", body().string("nobody-at-all")).one_name().is_err());
+    let nobody = 4_000_000_000u32.to_be_bytes();
+    assert!(
+        client.ask_extended("users-groups-by-id@openssh.com", body().string(nobody).string(nobody)).extended().is_ok()
+    );
+    assert!(client.ask_extended("statvfs@openssh.com", path()).extended().is_ok());
+    assert!(client.ask_extended("fstatvfs@openssh.com", body().string(&file)).extended().is_ok());
+    assert!(client.ask_extended("limits@openssh.com", body()).extended().is_ok());
+    assert_eq!(client.status_extended("fsync@openssh.com", body().string(&file)), OK);
+    let whole = body().string(&file).u64(0).u64(0).string(&copy).u64(0);
+    assert_eq!(client.status_extended("copy-data", whole), OK);
+    assert_eq!((client.close(&file), client.close(&copy)), (OK, OK));
+    assert_eq!((client.remove("hard"), client.remove("link"), client.rmdir("sub")), (OK, OK, OK));
+    let (status, log) = client.link.end();
+    assert_eq!(status, Some(0), "{log}");
+    assert_eq!(fs::read(scratch.path("copy")).unwrap(), b"con");
+}
+
+/// Reading must not look like writing to the sandbox of `-R` either.
+#[test]
+fn every_flag_of_open_is_answered_locked_down() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path("file"), "content").unwrap();
+    let mut client = client(&["-R"], &scratch);
+    for flags in 0..64 {
+        let refused = flags & (open::WRITE | open::CREATE | open::TRUNCATE) != 0;
+        let opened = client.open("file", flags).map(|_| ());
+        assert_eq!(opened, if refused { Err(PERMISSION_DENIED) } else { Ok(()) }, "{flags:#x}");
+    }
+    assert_eq!(client.link.end().0, Some(0));
+}
+
 /// Runs as `nobody`; needs root to become that.
 #[test]
 fn what_others_own_is_refused() {
