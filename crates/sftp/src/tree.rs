@@ -198,3 +198,28 @@ fn with_umask<T>(mask: Option<u32>, create: impl FnOnce() -> T) -> T {
     umask(before);
     created
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the file system cannot refuse by itself: the same answers by way of a hard link.
+    #[test]
+    fn renaming_by_link_replaces_nothing() {
+        let scratch = std::env::temp_dir().join(format!("bulkhead-sftp-tree-{}", std::process::id()));
+        std::fs::create_dir(&scratch).unwrap();
+        std::fs::write(scratch.join("a"), "a").unwrap();
+        std::fs::write(scratch.join("b"), "b").unwrap();
+        std::fs::create_dir(scratch.join("dir")).unwrap();
+        let mut tree = Tree::new(None, None);
+        tree.start_at(scratch.as_os_str().as_encoded_bytes()).unwrap();
+        assert_eq!(tree.rename_by_link(b"a", b"b"), Err(Errno::EEXIST));
+        assert_eq!(tree.rename_by_link(b"dir", b"b"), Err(Errno::EEXIST));
+        assert_eq!(tree.rename_by_link(b"missing", b"c"), Err(Errno::ENOENT));
+        assert_eq!(tree.rename_by_link(b"a", b"dir/c"), Ok(()));
+        assert_eq!(tree.rename_by_link(b"dir", b"folder"), Ok(()));
+        assert_eq!(std::fs::read(scratch.join("folder/c")).unwrap(), b"a");
+        assert!(!scratch.join("a").exists() && std::fs::read(scratch.join("b")).unwrap() == b"b");
+        std::fs::remove_dir_all(&scratch).unwrap();
+    }
+}
