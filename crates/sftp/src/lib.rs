@@ -9,9 +9,9 @@
 //! |---|---|
 //! | a packet | [`LARGEST_PACKET`]; what announces more ends the session before anything is allocated |
 //! | requests that wait | [`Client::input_limit`], or one packet if that is less |
-//! | answers that wait | `output_limit` of [`Server::serve`] and one packet |
+//! | answers that wait | `output_limit` of [`Server::serve`] and one packet; in twice as much memory |
 //! | open files and directories | [`Client::open_handles`] |
-//! | names remembered | 4096 users, 4096 groups |
+//! | names remembered, and asked for in one request | 4096 users, 4096 groups |
 //! | a copy on the server | 256 KiB of memory, 8 MiB of work before other channels get their turn |
 //!
 //! # System calls

@@ -17,6 +17,9 @@ impl Service {
         to: &mut Exchange<'_, S>,
     ) -> Served {
         let (uids, gids) = (ids(uids)?, ids(gids)?);
+        if uids.len().max(gids.len()) > MOST_IDS {
+            return Err(Status::Failure.into());
+        }
         let users: Vec<String> =
             uids.iter().map(|uid| self.names.user(*uid, to.around).unwrap_or_default().to_owned()).collect();
         let groups: Vec<String> =
@@ -34,6 +37,10 @@ impl Service {
         Ok(Outcome::Answered)
     }
 }
+
+/// Ids of each kind in one request: each may be a question to a directory server, asked by a process that is not the
+/// client's.
+const MOST_IDS: usize = 4096;
 
 /// Bytes of names that fit a packet.
 const LARGEST_ANSWER: usize = LARGEST_PACKET - 64;
