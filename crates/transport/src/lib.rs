@@ -24,6 +24,7 @@ mod kex;
 mod key_exchange;
 pub mod limits;
 mod macs;
+mod moving_bytes;
 mod negotiate;
 mod packet_writer;
 mod packets;

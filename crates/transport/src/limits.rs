@@ -1,7 +1,8 @@
 //! Every number that bounds what a peer can make this side do, with its reason.
 //!
-//! Before login a connection costs at most [`LARGEST_PACKET_BEFORE_LOGIN`] and a little for input,
-//! [`MOST_UNSENT_BEFORE_LOGIN`] plus one answer for output, two KEXINITs and the secrets of one key exchange.
+//! Before login a connection's buffers cost at most twice [`LARGEST_PACKET_BEFORE_LOGIN`] for input, twice
+//! [`MOST_UNSENT_BEFORE_LOGIN`] plus one answer for output ("twice": memory grows by doubling), [`MOST_HELD_BACK`] during
+//! a key exchange that the peer does not answer, two KEXINITs and the secrets of one key exchange: below 500 KiB.
 
 /// The longest identification line, without CR LF, in bytes. RFC 4253 section 4.2 says 255; deployed servers read 8192.
 pub const LONGEST_IDENTIFICATION: usize = 8192;

@@ -10,7 +10,6 @@ use crate::{
     buffer::Buffer,
     ciphers::Position,
     kex::progress::Exchange,
-    limits::{BUSY_INPUT, IDLE_BUFFER, MOST_UNSENT, MOST_UNSENT_BEFORE_LOGIN},
     packets::{Incoming, Opened, Outgoing},
     rekey::RekeyClock,
     secret::Secret,
@@ -127,46 +126,6 @@ impl Transport {
         }
     }
 
-    /// Memory for the next read(2); empty while nothing is wanted ([`Transport::wants_input`]).
-    pub fn input_space(&mut self) -> &mut [u8] {
-        if !self.wants_input() {
-            return &mut [];
-        }
-        self.input.settle_if_empty(IDLE_BUFFER);
-        let capacity = self.input.capacity();
-        if self.authenticated && self.input_is_busy && capacity < BUSY_INPUT {
-            self.input.resize(capacity.saturating_mul(4).clamp(IDLE_BUFFER, BUSY_INPUT));
-        }
-        let least = self.incoming.missing(&self.input).max(1);
-        // A read into a small rest of the buffer would cost a system call for few bytes; what is moved is less than one
-        // packet.
-        if self.input.room() < least.max(self.input.capacity() / 2) {
-            self.input.move_to_front();
-        }
-        self.input.make_room(least.max(IDLE_BUFFER.saturating_sub(self.input.len())));
-        self.input.free_mut()
-    }
-
-    /// The first `count` bytes of [`Transport::input_space`] have been filled.
-    pub fn input_filled(&mut self, count: usize) {
-        self.input_is_busy = count >= self.input.room();
-        self.input.filled(count);
-    }
-
-    /// Whether more bytes can be taken now. Not while the peer lets our output pile up, a signature is awaited, or the
-    /// connection has ended.
-    #[must_use]
-    pub fn wants_input(&self) -> bool {
-        self.ended.is_none() && self.opens_packets()
-    }
-
-    /// Whether the next packet may be opened.
-    pub(crate) fn opens_packets(&self) -> bool {
-        let most_unsent = if self.authenticated { MOST_UNSENT } else { MOST_UNSENT_BEFORE_LOGIN };
-        let signature_awaited = matches!(self.exchange, Exchange::AwaitingSignature(_));
-        !signature_awaited && !self.waits_for_hand_over() && self.output.len() < most_unsent
-    }
-
     /// Compression is agreed on and due, but begins in the next process.
     pub(crate) fn waits_for_hand_over(&self) -> bool {
         self.authenticated && !self.resumed && (self.incoming.will_compress || self.outgoing.will_compress)
@@ -213,25 +172,6 @@ impl Transport {
             && !self.exchange.holds_output_back()
             && !self.waits_for_hand_over()
             && self.ended.is_none()
-    }
-
-    /// Sealed bytes for the socket.
-    #[must_use]
-    pub fn output(&self) -> &[u8] {
-        self.output.waiting()
-    }
-
-    /// The first `count` bytes of [`Transport::output`] have been written.
-    pub fn output_written(&mut self, count: usize) {
-        self.output.consume(count);
-        self.output.settle_if_empty(IDLE_BUFFER);
-    }
-
-    /// Bytes in [`Transport::output`]. Owners with data to send stop adding to it at some 256 KiB; at
-    /// [`crate::limits::MOST_UNSENT`] no packet is opened any more.
-    #[must_use]
-    pub fn output_pending(&self) -> usize {
-        self.output.len()
     }
 
     /// Sends SSH_MSG_DISCONNECT at once, also amid a key exchange and after an error; nothing is sent or opened
@@ -303,13 +243,6 @@ impl Transport {
     /// Takes bytes up to `largest` per packet from here on: [`crate::limits::LARGEST_PACKET`] after login.
     pub fn set_largest_packet(&mut self, largest: usize) {
         self.settings.largest_packet = largest;
-    }
-
-    /// Gives memory back that only a busy connection needs: to be called when nothing has happened for a second or so.
-    pub fn quiet(&mut self) {
-        self.input_is_busy = false;
-        self.input.give_back(IDLE_BUFFER);
-        self.output.give_back(0);
     }
 
     /// Compression begins in both directions at once, in the process that lives after login.

@@ -98,7 +98,7 @@ fn every_protection_carries_data_through_rekeys_of_both_sides() {
     for (cipher, mac) in every_protection() {
         for (compression, rekey_limit) in [("no", "900K"), ("yes", "1G")] {
             let mut server = server(true);
-            server.settings.rekey_bytes = 700_000;
+            server.settings.rekey_bytes = 300_000;
             let options = [
                 &format!("Ciphers={cipher}"),
                 &format!("MACs={mac}"),

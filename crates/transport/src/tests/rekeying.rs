@@ -97,6 +97,27 @@ fn pings_are_answered_until_the_client_stops_reading() {
 }
 
 #[test]
+fn an_owner_that_takes_no_events_gets_no_more_input() {
+    let mut pair = Pair::logged_in(USUAL);
+    pair.client.send(&long_payload(94));
+    let bytes = pair.client.take_output();
+    let mut fed = 0;
+    loop {
+        let space = pair.server.input_space();
+        let count = space.len().min(bytes.len() - fed);
+        space[..count].copy_from_slice(&bytes[fed..fed + count]);
+        pair.server.input_filled(count);
+        fed += count;
+        assert!(!pair.server.wants_input() && pair.server.input_space().is_empty());
+        match pair.server.next_event().unwrap() {
+            None => assert!(pair.server.wants_input(), "the packet is longer than what was read"),
+            Some(_) => break,
+        }
+    }
+    assert_eq!(fed, bytes.len());
+}
+
+#[test]
 fn before_login_little_is_buffered() {
     let mut pair = Pair::connected(USUAL);
     let ping = [&[msg::SSH_MSG_PING, 0, 0, 0x40, 0][..], &[7; 0x4000]].concat();
