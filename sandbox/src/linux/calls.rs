@@ -137,6 +137,17 @@ pub(super) const ROWS: &[Row] = &[
     row(OpenDescriptors, "write", libc::SYS_write, Always, "bytes to the peer; last words on standard error"),
     row(OpenDescriptors, "writev", libc::SYS_writev, Always, "many packets at once"),
     row(OpenDescriptors, "close", libc::SYS_close, Always, "what is handed over or at its end"),
+    row(
+        OpenDescriptors,
+        "fcntl",
+        libc::SYS_fcntl,
+        OnlyIf(&[
+            &[is(1, libc::F_GETFL as i64)],
+            &[is(1, libc::F_SETFL as i64), has_none_of(2, libc::O_ASYNC as i64)],
+            &[is(1, libc::F_GETFD as i64)],
+        ]),
+        "the connection is made non-blocking; std asks in debug builds whether what it closes is open",
+    ),
     row(Links, "recvmsg", libc::SYS_recvmsg, Always, "answers, with the descriptors they declare"),
     row(Links, "sendmsg", libc::SYS_sendmsg, Always, "requests; on connected sockets, there is no other to name"),
     #[cfg(target_arch = "x86_64")]
@@ -172,13 +183,10 @@ pub(super) const ROWS: &[Row] = &[
         "fcntl",
         libc::SYS_fcntl,
         OnlyIf(&[
-            &[is(1, libc::F_GETFL as i64)],
-            &[is(1, libc::F_SETFL as i64), has_none_of(2, libc::O_ASYNC as i64)],
-            &[is(1, libc::F_GETFD as i64)],
             &[is(1, libc::F_SETFD as i64), is(2, libc::FD_CLOEXEC as i64)],
             &[is(1, libc::F_DUPFD_CLOEXEC as i64)],
         ]),
-        "received descriptors are made non-blocking; one is duplicated for a second task",
+        "a received descriptor is duplicated for a second task; none is ever inherited",
     ),
     row(
         EventLoop,

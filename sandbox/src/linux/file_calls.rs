@@ -19,12 +19,8 @@ const OPENAT_TO_READ: &[&[Check]] = &[&[has_none_of(2, CHANGING)]];
 #[cfg(target_arch = "x86_64")]
 const OPEN_TO_READ: &[&[Check]] = &[&[has_none_of(1, CHANGING)]];
 
-const ASK_OR_DUPLICATE: &[&[Check]] = &[
-    &[is(1, libc::F_GETFL as i64)],
-    &[is(1, libc::F_DUPFD_CLOEXEC as i64)],
-    &[is(1, libc::F_GETFD as i64)],
-    &[is(1, libc::F_SETFD as i64), is(2, libc::FD_CLOEXEC as i64)],
-];
+const NEVER_INHERITED: &[&[Check]] =
+    &[&[is(1, libc::F_SETFD as i64), is(2, libc::FD_CLOEXEC as i64)], &[is(1, libc::F_DUPFD_CLOEXEC as i64)]];
 
 /// Every row of `ReadFiles` and `ChangeFiles`.
 pub(super) const ROWS: &[Row] = &[
@@ -48,8 +44,8 @@ pub(super) const ROWS: &[Row] = &[
         ReadFiles,
         "fcntl",
         libc::SYS_fcntl,
-        OnlyIf(ASK_OR_DUPLICATE),
-        "opendir(3) asks for the flags of its descriptor and makes sure that nobody inherits it",
+        OnlyIf(NEVER_INHERITED),
+        "opendir(3) makes sure that nobody inherits its descriptor",
     ),
     row(ReadFiles, "getcwd", libc::SYS_getcwd, Always, "SSH_FXP_REALPATH of a relative path"),
     row(ReadFiles, "chdir", libc::SYS_chdir, Always, "the start directory"),
