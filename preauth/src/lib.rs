@@ -25,7 +25,7 @@ mod hand_over;
 mod peer;
 mod userauth_request;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,11 +56,17 @@ type Received = (PreauthStart, Vec<OwnedFd>, OwnedFd);
 
 fn receive_start_message() -> Result<Received, ExitCode> {
     let link = sys::fd::adopt(LINK).map_err(|error| cannot_start(&error))?;
-    ipc::start::receive(link).map_err(|error| cannot_start(&error))
+    let received: Received = ipc::start::receive(link).map_err(|error| cannot_start(&error))?;
+    // A system call that is not there any more after the lock-down.
+    for descriptor in &received.1 {
+        sys::fd::set_nonblocking(descriptor.as_fd(), true).map_err(|error| cannot_start(&error))?;
+    }
+    Ok(received)
 }
 
 /// Locks the process down before the first byte of the network is read.
 fn become_who_you_are(start: &PreauthStart) -> Result<LockedDown, ExitCode> {
+    transport::prepare_cryptography();
     let surroundings = Surroundings {
         identity: start.confinement.as_ref().map(|confinement| confinement.identity.clone()),
         empty_root: start.confinement.as_ref().map(|confinement| PathBuf::from(&confinement.empty_root)),

@@ -54,15 +54,12 @@ impl From<Event<'_>> for Happened {
 }
 
 impl Peer {
-    /// A peer that has not said anything yet, over one socket or two pipes.
+    /// A peer that has not said anything yet, over one socket or two pipes, none of which blocks.
     pub(crate) fn over(network: Vec<OwnedFd>, start: &PreauthStart, locked_down: &LockedDown) -> io::Result<Self> {
         let mut network = network.into_iter();
         let (Some(reads), writes, None) = (network.next(), network.next(), network.next()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        for descriptor in [Some(&reads), writes.as_ref()].into_iter().flatten() {
-            sys::fd::set_nonblocking(descriptor.as_fd(), true)?;
-        }
         let host_keys = start.host_keys.iter().map(|key| (key.index, key.blob.clone())).collect();
         let transport = Transport::accept(server_settings(start), locked_down);
         Ok(Self { transport, reads, writes, host_keys })
