@@ -120,7 +120,7 @@ impl AsFd for Descriptor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::tests::in_runtime;
+    use crate::serve::test_runtime::in_runtime;
 
     fn read_now(descriptor: &Descriptor, into: &mut [u8]) -> Option<ReadOutcome> {
         let mut cx = Context::from_waker(std::task::Waker::noop());

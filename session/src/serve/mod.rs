@@ -12,7 +12,7 @@ mod monitor_link;
 mod network;
 mod start;
 #[cfg(test)]
-mod tests;
+mod test_runtime;
 
 use std::process::ExitCode;
 

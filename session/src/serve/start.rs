@@ -69,6 +69,7 @@ impl Told {
         network.send_without_delay();
         let sftp = sftp_client(&start, &network);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        transport::prepare_cryptography();
         let locked_down = lock_down(&policy(start.granted), &surroundings(&start))?;
         if sftp.is_some() {
             // As theirs: who has no home starts where the process is.

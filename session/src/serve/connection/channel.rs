@@ -160,6 +160,8 @@ impl Channel {
         self.peer_said.close = true;
         self.peer_sends_no_more();
         self.peer_takes_no_more();
+        // Once the rest of its input is passed on, nobody holds the terminal: that hangs it up.
+        self.session.terminal = None;
     }
 
     /// The command has ended: nobody reads its input any more. What it has written is still sent.
@@ -284,28 +286,26 @@ impl Channel {
 
     /// EOF, exit status and closing, each once and in this order as far as it can be kept.
     fn after_output(&mut self, flow: Flow, outbox: &mut Outbox) {
-        let started = !matches!(self.ends, Ends::Nothing);
         if self.we_said.close {
             return;
         }
-        // A peer that has closed is told nothing more but that we close, too.
-        let listens = !self.peer_said.close;
-        if listens && started && !self.outputs_are_open() && !self.we_said.eof {
+        let started = !matches!(self.ends, Ends::Nothing);
+        if started && !self.outputs_are_open() && !self.we_said.eof && !self.peer_said.close {
             self.we_said.eof = true;
             self.say(msg::SSH_MSG_CHANNEL_EOF, outbox);
         }
-        // As theirs, the peer learns the status although somebody in the background keeps the output open; and
-        // although it takes no more output.
-        if listens
-            && (self.we_said.eof || flow == Flow::Still)
+        // As theirs, the peer learns the status although somebody in the background keeps the output open, although it
+        // takes no more output, and although it has closed: a client that shares connections closes first.
+        if (flow == Flow::Still || !self.outputs_are_open())
             && let Some(status) = self.session.take_status()
         {
             self.request(status.request_name(), outbox, |payload| status.put(payload));
         }
-        let finished = self.we_said.eof && !self.input_is_open() && self.session.status_was_taken();
-        // A peer that closes waits for our answer: only what it has sent before must have reached the command.
-        let answers_close = self.peer_said.close && !self.input_is_open();
-        if finished || answers_close {
+        let finished = !self.outputs_are_open() && !self.input_is_open() && self.session.status_was_taken();
+        // As theirs, a running command keeps the channel of a peer that has closed: it is hung up if it has a terminal,
+        // and finds its pipes closed if not.
+        let never_started = self.peer_said.close && !started;
+        if finished || never_started {
             self.we_said.close = true;
             self.ends = Ends::Nothing;
             self.say(msg::SSH_MSG_CHANNEL_CLOSE, outbox);

@@ -63,8 +63,6 @@ pub(crate) struct Connection {
     held: Vec<u8>,
     no_more_sessions: bool,
     next_session: u32,
-    /// Sessions whose channel is closed while their command runs on. They count for MaxSessions, as with theirs.
-    left_behind: Vec<u32>,
     /// Which channel gets the first turn.
     first_turn: u32,
     title_is_new: bool,
@@ -79,7 +77,6 @@ impl Connection {
             held: Vec::new(),
             no_more_sessions: false,
             next_session: 0,
-            left_behind: Vec::new(),
             first_turn: 0,
             title_is_new: true,
         }
@@ -159,6 +156,7 @@ impl Connection {
             msg::SSH_MSG_CHANNEL_CLOSE => {
                 reader.finish().map_err(malformed)?;
                 channel.peer_closes();
+                self.title_is_new = true;
             }
             // Answers to the question whether the peer is still there.
             msg::SSH_MSG_CHANNEL_SUCCESS | msg::SSH_MSG_CHANNEL_FAILURE => {}
@@ -201,7 +199,6 @@ impl Connection {
     }
 
     fn ended(&mut self, session: u32, how: EndedHow) {
-        self.left_behind.retain(|left| *left != session);
         let channel = self.channels.iter_mut().find(|channel| channel.session.number == session);
         if let Some(channel) = channel {
             channel.session.ended(how);
@@ -242,18 +239,14 @@ impl Connection {
         some
     }
 
-    /// We have closed a channel: the monitor may hang up. Whether the command runs on is between those two.
+    /// We have closed a channel: the monitor may forget its session.
     fn let_session_go(&mut self, channel: u32, link: &mut MonitorLink) -> Result<(), LinkError> {
         let Some(channel) = self.channels.find(channel) else { return Ok(()) };
         let session = &mut channel.session;
-        let runs_on = session.runs_outside();
         self.title_is_new |= session.title().is_some();
         session.terminal = None;
         session.serves_sftp = false;
         if std::mem::take(&mut session.known_to_monitor) {
-            if runs_on {
-                self.left_behind.push(session.number);
-            }
             link.tell(&LoggedInRequest::CloseSession { session: session.number })?;
         }
         Ok(())

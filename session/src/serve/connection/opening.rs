@@ -40,7 +40,7 @@ impl Connection {
             let text = "Possible attack: attempt to open a session after additional sessions disabled";
             return Err(Ending::Violation(text.to_owned()));
         }
-        let open = self.channels.iter().count().saturating_add(self.left_behind.len());
+        let open = self.channels.iter().count();
         if u32::try_from(open).unwrap_or(u32::MAX) >= self.terms.max_sessions {
             return Ok(false);
         }

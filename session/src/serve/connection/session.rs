@@ -97,11 +97,6 @@ impl Session {
         }
     }
 
-    /// Whether a command of the monitor's runs.
-    pub(crate) fn runs_outside(&self) -> bool {
-        matches!(self.stage, Stage::Running { .. }) && !self.serves_sftp
-    }
-
     pub(crate) fn status_was_taken(&self) -> bool {
         matches!(self.status, Status::Taken)
     }

@@ -1,36 +1,33 @@
-//! OpenSSH's clients against the event loop. Only the login before it and the monitor are a test's own.
+//! OpenSSH's clients against the real process, locked down. Only the login before it and the monitor are a test's own.
 //! Skipped, by name, where there is no `ssh`.
 
+// A transport outside a locked-down process, for the login, exists in debug builds alone.
+#![cfg(debug_assertions)]
+
+mod common;
+
+use std::fs::File;
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
+use common::fake_monitor::{FakeMonitor, Record};
 use events::session::Event as Logged;
+use ipc::start::{Granted, OfferedHostKey, SessionStart, SftpGranted};
 use keys::PrivateKey;
-use nix::time::{ClockId, clock_gettime};
 use sandbox::LockedDown;
+use sys::process::{Ended, Program};
 use transport::{Compression, Event, HostKey, ServerSettings, Transport};
 use wire::{Reader, Write as _, msg};
-
-use super::fake_monitor::{FakeMonitor, Record};
-use super::in_runtime;
-use crate::serve::clock::Clock;
-use crate::serve::connection::{Connection, Terms, session_window};
-use crate::serve::ending::Ending;
-use crate::serve::event_loop::EventLoop;
-use crate::serve::monitor_link::MonitorLink;
-use crate::serve::network::{Network, NetworkEnds};
 
 /// What a client did, and what the server saw of it.
 struct Served {
     output: Output,
-    ending: Ending,
+    process: Ended,
     record: Arc<Mutex<Record>>,
-    /// Of the thread that served, login included.
-    cpu: Duration,
 }
 
 /// A server for one connection, and the client's extra options.
@@ -84,52 +81,59 @@ fn run(setup: &Setup<'_>, arguments: &[&str], input: Vec<u8>) -> Served {
     let mut output = client.wait_with_output().unwrap();
     output.stderr = complaining.join().unwrap();
     feeding.join().unwrap();
-    let (ending, record, cpu) = serving.join().unwrap();
-    Served { output, ending, record, cpu }
+    let (process, record) = serving.join().unwrap();
+    Served { output, process, record }
 }
 
 fn ssh(command: &str, input: &[u8]) -> Served {
     run(&Setup::default(), &["somebody@127.0.0.1", command], input.to_vec())
 }
 
-fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ending, Arc<Mutex<Record>>, Duration) {
+/// Logs the client in, starts the process and waits for its end.
+fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ended, Arc<Mutex<Record>>) {
     let host_key = PrivateKey::generate_ed25519().unwrap();
-    let settings = server_settings(&host_key, rekey_bytes);
-    let transport = log_in(&stream, settings.clone(), &host_key);
+    let at_login = server_settings(&host_key, rekey_bytes);
+    let transport = log_in(&stream, at_login.clone(), &host_key);
+    let mut settings = settings::Settings::default().global().for_session();
+    settings.kex_algorithms = at_login.kex_algorithms;
+    settings.ciphers = at_login.ciphers;
+    settings.macs = at_login.macs;
+    settings.rekey_bytes = rekey_bytes;
+    settings.accept_env = vec!["LANG".to_owned(), "LC_*".to_owned()];
+    let start = SessionStart {
+        identity: None,
+        chroot: None,
+        best_effort_sandbox: false,
+        user: "somebody".to_owned(),
+        home: std::env::temp_dir().display().to_string(),
+        identification: at_login.software_version,
+        settings,
+        granted: Granted { terminal: true, sftp: SftpGranted::ReadWrite },
+        host_keys: vec![OfferedHostKey {
+            index: 0,
+            algorithm: "ssh-ed25519".to_owned(),
+            blob: host_key.public().blob().to_vec(),
+        }],
+        transport: postcard::to_stdvec(&transport.into_hand_over()).unwrap(),
+    };
     let (ours, theirs) = sys::fd::seqpacket_pair().unwrap();
-    let (record, monitor) = FakeMonitor::start(theirs, host_key);
-    let peer_is_openssh = true;
-    let ending = in_runtime(async {
-        let network = NetworkEnds::from_descriptors(vec![stream.into()]).unwrap();
-        let sftp = sftp::Client {
-            user: "somebody".to_owned(),
-            uid: nix::unistd::getuid().as_raw(),
-            home: std::env::temp_dir(),
-            address: network.peer_address(),
-            open_handles: 100,
-            input_limit: session_window(),
-        };
-        let terms = Terms {
-            max_sessions: 10,
-            accept_env: vec!["LANG".to_owned(), "LC_*".to_owned()],
-            terminal: true,
-            sftp: Some(sftp),
-            peer_is_openssh,
-        };
-        let mut event_loop = EventLoop {
-            network: Network::new(network).unwrap(),
-            link: MonitorLink::new(ipc::Asking::over(ours)).unwrap(),
-            transport,
-            connection: Connection::new(terms),
-            clock: Clock::new(&settings::Settings::default().global().for_session()),
-            held: false,
-            user: "somebody".to_owned(),
-        };
-        tokio::task::coop::unconstrained(event_loop.serve()).await
-    });
+    let executable = File::open(env!("CARGO_BIN_EXE_sshd-session")).unwrap();
+    let stderr = std::io::stderr();
+    let process = sys::process::start(&Program {
+        executable: executable.as_fd(),
+        argv: vec![c"sshd: session of a test, with room for a title".to_owned()],
+        environment: Vec::new(),
+        descriptors: vec![(stderr.as_fd(), 2), (theirs.as_fd(), 3)],
+        new_session: false,
+    })
+    .unwrap();
+    drop(theirs);
+    ipc::start::send(ours.as_fd(), &start, &[stream.as_fd()]).unwrap();
+    drop(stream);
+    let (record, monitor) = FakeMonitor::start(ours, host_key);
+    let ended = process.wait().unwrap();
     monitor.join().unwrap();
-    let cpu = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap();
-    (ending, record, cpu.into())
+    (ended, record)
 }
 
 fn server_settings(host_key: &PrivateKey, rekey_bytes: u64) -> ServerSettings {
@@ -155,7 +159,7 @@ fn server_settings(host_key: &PrivateKey, rekey_bytes: u64) -> ServerSettings {
 /// Lets anybody in and hands the transport over, as `sshd-preauth` does.
 fn log_in(mut stream: &TcpStream, settings: ServerSettings, host_key: &PrivateKey) -> Transport {
     let proof = LockedDown::not_locked_down_for_a_test();
-    let mut transport = Transport::accept(settings.clone(), &proof);
+    let mut transport = Transport::accept(settings, &proof);
     loop {
         while !transport.output().is_empty() {
             let written = stream.write(transport.output()).unwrap();
@@ -189,7 +193,7 @@ fn log_in(mut stream: &TcpStream, settings: ServerSettings, host_key: &PrivateKe
             transport.send(&answer);
             if answer == [msg::SSH_MSG_USERAUTH_SUCCESS] {
                 transport.authenticated();
-                return Transport::resume(transport.into_hand_over(), settings, &proof).unwrap();
+                return transport;
             }
         }
     }
@@ -216,10 +220,11 @@ fn a_command_gives_output_errors_and_status() {
     let served = ssh("echo out; echo err >&2; exit 7", b"");
     assert_eq!(served.output.status.code(), Some(7));
     assert_eq!((text(&served.output.stdout), text(&served.output.stderr)), ("out\n".into(), "err\n".into()));
-    assert!(matches!(served.ending, Ending::Disconnected { reason: 11, .. }), "{:?}", served.ending);
+    assert_eq!(served.process, Ended::Exited(0));
     let record = served.record.lock().unwrap();
     assert_eq!(record.closed, [0]);
-    assert!(record.events.iter().any(|event| matches!(event, Logged::Disconnected)), "{:?}", record.events);
+    let received = Logged::ReceivedDisconnect { reason: 11, text: "disconnected by user".to_owned() };
+    assert_eq!(record.events, [received, Logged::Disconnected]);
 }
 
 #[test]
@@ -231,7 +236,7 @@ fn bytes_pass_through_unchanged_both_ways_under_rekeys() {
     for options in [&["-o", "Ciphers=aes128-gcm@openssh.com"][..], &["-C"], &["-o", "RekeyLimit=1M"]] {
         let setup = Setup { rekey_bytes: 2_000_000, options, ..Setup::default() };
         let served = run(&setup, &["somebody@127.0.0.1", "cat"], input.clone());
-        assert!(served.output.stdout == input, "{options:?} {} {}", served.output.stdout.len(), served.ending);
+        assert!(served.output.stdout == input, "{options:?} {} {:?}", served.output.stdout.len(), served.process);
         assert!(served.output.status.success(), "{}", text(&served.output.stderr));
         assert!(served.record.lock().unwrap().signatures >= 4);
     }
@@ -287,16 +292,45 @@ fn variables_pass_only_as_far_as_accepted() {
     assert_eq!(came, [pair("LANG", "x"), pair("LC_TIME", "a=b")]);
 }
 
-/// What a change of the fast path costs or saves, with an optimised build that has debug assertions;
-/// `make bench` compares with OpenSSH.
 #[test]
-#[ignore = "a measurement"]
-fn throughput() {
-    for cipher in ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"] {
-        let cipher = format!("Ciphers={cipher}");
-        let setup = Setup { options: &["-o", &cipher], ..Setup::default() };
-        let down = run(&setup, &["somebody@127.0.0.1", "head -c 1073741824 /dev/zero"], Vec::new());
-        let up = run(&setup, &["somebody@127.0.0.1", "cat > /dev/null"], vec![0; 1 << 30]);
-        println!("{cipher}: server CPU per GiB down {:?}, up {:?}", down.cpu, up.cpu);
+fn files_come_and_go_unchanged() {
+    if ssh_is_missing("files_come_and_go_unchanged") {
+        return;
     }
+    let directory = std::env::temp_dir().join(format!("sshd-session-files-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let content = noise(9_000_001);
+    let path = |name: &str| directory.join(name).display().to_string();
+    std::fs::write(path("here"), &content).unwrap();
+    let remote = format!("somebody@127.0.0.1:{}", path("there"));
+    let setup = Setup { program: "scp", rekey_bytes: 3_000_000, ..Setup::default() };
+    let put = run(&setup, &[&path("here"), &remote], Vec::new());
+    assert!(put.output.status.success(), "{}", text(&put.output.stderr));
+    assert!(std::fs::read(path("there")).unwrap() == content);
+    let got = run(&setup, &["-p", &remote, &path("back")], Vec::new());
+    assert!(got.output.status.success(), "{}", text(&got.output.stderr));
+    assert!(std::fs::read(path("back")).unwrap() == content);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn fifty_commands_share_one_connection() {
+    if ssh_is_missing("fifty_commands_share_one_connection") {
+        return;
+    }
+    let control = std::env::temp_dir().join(format!("sshd-session-mux-{}", std::process::id()));
+    let path = control.display().to_string();
+    let master = format!("-S{path}");
+    let wait_then_use = format!(
+        "until ssh -S {path} -O check x 2>/dev/null; do :; done; \
+         for i in $(seq 50); do ssh -S {path} x \"echo $i; exit $i\" || echo $?; done | sort -n | uniq -c \
+         | awk '$1 != 2' ; ssh -S {path} -O exit x 2>/dev/null"
+    );
+    let using = thread::spawn(move || Command::new("sh").arg("-c").arg(wait_then_use).output().unwrap());
+    let setup = Setup { options: &["-M", "-N", &master], ..Setup::default() };
+    let served = run(&setup, &["somebody@127.0.0.1"], Vec::new());
+    let used = using.join().unwrap();
+    assert_eq!((text(&used.stdout), text(&used.stderr)), (String::new(), String::new()));
+    assert_eq!(served.process, Ended::Exited(0));
+    assert_eq!(served.record.lock().unwrap().closed.len(), 50);
 }
