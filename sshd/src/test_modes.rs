@@ -1,18 +1,18 @@
 //! `-t`, `-T`, `-G`: is the configuration good, and what does it come to?
 
 mod host_certificates;
-mod host_keys;
-mod privilege_separation;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use config::{ConnectionTest, Loaded, Spelling};
+use events::{ConnectionFacts, Level, Loggable as _};
 use keys::PrivateKey;
 use settings::keywords::{Id, Meaning, meaning};
 
 use crate::command_line::{CommandLine, Mode};
 use crate::lint;
+use crate::listen::{host_keys, privilege_separation};
 use crate::load::load_and_report;
 
 /// More bytes than this in all files, and `-t` refuses, as theirs (whose session processes could not be told).
@@ -70,12 +70,14 @@ pub(crate) fn is_user_certificate(path: &std::path::Path) -> bool {
 /// Bad keys are told and skipped; one good key is enough.
 fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<Vec<PrivateKey>, u8> {
     let global = loaded.settings.global();
-    let keys = host_keys::check(&global);
+    let keys = host_keys::load(&global);
     let certificates = host_certificates::check(&global, &keys.usable);
     if !command_line.quiet {
-        keys.problems.iter().chain(&certificates).for_each(|problem| command_line.say(problem));
+        let nobody = ConnectionFacts::none();
+        let problems = keys.said.iter().filter(|event| event.level() <= Level::Info).map(|event| event.text(&nobody));
+        problems.chain(certificates).for_each(|problem| command_line.say(&problem));
     }
-    if keys.usable.is_empty() && !keys.not_supported_yet {
+    if keys.usable.is_empty() {
         command_line.say("sshd: no hostkeys available -- exiting.");
         return Err(1);
     }

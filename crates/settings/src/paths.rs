@@ -16,10 +16,6 @@ installed! {
     PIDFILE = "/var/run/sshd.pid", "BULKHEAD_PIDFILE";
     /// Default of XAuthLocation.
     XAUTH = "/usr/bin/xauth", "BULKHEAD_XAUTH";
-    /// The empty, root-owned directory that the pre-authentication process is locked into.
-    PRIVSEP_DIR = "/run/sshd", "BULKHEAD_PRIVSEP_DIR";
-    /// The account of the pre-authentication process.
-    PRIVSEP_USER = "sshd", "BULKHEAD_PRIVSEP_USER";
 }
 
 /// What `Match Version` is tested against, and what `-V` and `-d` say first. Files that ask for a version ask for

@@ -12,7 +12,7 @@ use events::{Destination, Level, LogSettings, facility_named};
 use settings::values::{Choice, MaxStartups};
 use settings::{Effective, Settings};
 
-use super::host_keys::{self, KeyFile};
+use super::host_keys;
 use super::monitors::HandedToMonitors;
 use super::{Failure, Start, privilege_separation};
 use crate::command_line::CommandLine;
@@ -65,7 +65,7 @@ impl Start<'_> {
     pub(crate) fn check(&self, loaded: Loaded) -> Result<Read, Failure> {
         let global = loaded.settings.global();
         let mut said = self.details();
-        let keys = host_keys::load(&key_files(&global));
+        let keys = host_keys::load(&global);
         said.extend(keys.said);
         if keys.usable.is_empty() {
             said.push(Event::Said { level: Level::Info, text: "sshd: no hostkeys available -- exiting.".to_owned() });
@@ -140,12 +140,6 @@ fn event(message: &Message) -> Event {
         Severity::Error => Level::Error,
     };
     Event::Said { level, text: message.text.clone() }
-}
-
-fn key_files(global: &Effective) -> Vec<KeyFile> {
-    let defaults = Effective::defaults().host_key;
-    let files = global.host_key.iter();
-    files.map(|file| KeyFile { path: file.to_path_buf(), named: !defaults.contains(file) }).collect()
 }
 
 fn identification(addendum: Option<&str>) -> String {

@@ -3,26 +3,18 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use events::Level;
 use events::listener::Event;
-use keys::{FingerprintHash, PrivateKey};
+use keys::{FingerprintHash, KeyError, KeyType, PrivateKey};
+use settings::Effective;
 use zeroize::Zeroizing;
 
 use super::serving::words;
 
 /// Largest key file in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
-
-/// A file that a host key is expected in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyFile {
-    /// Its path.
-    pub(crate) path: PathBuf,
-    /// Whether the configuration names it; the default files need not be there.
-    pub(crate) named: bool,
-}
 
 /// The keys that can be used, and what is to be said about all of them.
 #[derive(Debug, Default)]
@@ -33,17 +25,18 @@ pub(crate) struct HostKeys {
     pub(crate) said: Vec<Event>,
 }
 
-/// Reads all host keys. Files that cannot be used are said and skipped.
-pub(crate) fn load(files: &[KeyFile]) -> HostKeys {
+/// Reads all host keys. Files that cannot be used are said and skipped; the default files need not be there.
+pub(crate) fn load(global: &Effective) -> HostKeys {
+    let defaults = Effective::defaults().host_key;
     let mut keys = HostKeys::default();
-    for file in files {
-        match load_one(&file.path) {
+    for file in global.host_key.iter().filter(|file| !file.is_empty()) {
+        match load_one(file, global.required_rsa_size) {
             Ok(key) => {
                 keys.said.push(debug_line(keys.usable.len(), &key));
                 keys.usable.push(key);
             }
-            Err(Unusable::Missing) if !file.named => {}
-            Err(why) => why.say(&file.path, &mut keys.said),
+            Err(Unusable::Missing) if defaults.contains(file) => {}
+            Err(why) => why.say(file, &mut keys.said),
         }
     }
     keys
@@ -51,11 +44,15 @@ pub(crate) fn load(files: &[KeyFile]) -> HostKeys {
 
 enum Unusable {
     Missing,
-    OthersCanRead { mode: u32 },
+    OthersCanRead {
+        mode: u32,
+    },
     Broken(String),
+    /// Of a type that theirs can use and we cannot yet. Not worth an error: hosts have such keys beside others.
+    UnknownType,
 }
 
-fn load_one(path: &Path) -> Result<PrivateKey, Unusable> {
+fn load_one(path: &Path, required_rsa_size: u32) -> Result<PrivateKey, Unusable> {
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Unusable::Missing,
         _ => Unusable::Broken(words(&error)),
@@ -68,7 +65,15 @@ fn load_one(path: &Path) -> Result<PrivateKey, Unusable> {
     }
     let mut text = Zeroizing::new(Vec::new());
     file.take(LARGEST_FILE).read_to_end(&mut text).map_err(broken)?;
-    PrivateKey::parse_file(&text).map_err(|why| Unusable::Broken(why.to_string()))
+    let key = PrivateKey::parse_file(&text).map_err(|why| match why {
+        KeyError::UnknownType => Unusable::UnknownType,
+        why => Unusable::Broken(why.to_string()),
+    })?;
+    let bits = key.public().bits();
+    if key.public().key_type() == KeyType::Rsa && bits < required_rsa_size {
+        return Err(Unusable::Broken(format!("{bits} bits are fewer than RequiredRSASize {required_rsa_size}")));
+    }
+    Ok(key)
 }
 
 fn debug_line(index: usize, key: &PrivateKey) -> Event {
@@ -81,6 +86,11 @@ fn debug_line(index: usize, key: &PrivateKey) -> Event {
 impl Unusable {
     fn say(&self, path: &Path, said: &mut Vec<Event>) {
         let file = path.display().to_string();
+        if matches!(self, Self::UnknownType) {
+            let text = format!("host key {file} is of a type that is not supported");
+            said.push(Event::Said { level: Level::Debug1, text });
+            return;
+        }
         let mut error = |text: String| said.push(Event::Said { level: Level::Error, text });
         if let Self::OthersCanRead { mode } = self {
             // Lines that administrators know by sight, and that runbooks tell them to look for.
@@ -93,7 +103,7 @@ impl Unusable {
             error("This private key will be ignored.".to_owned());
         }
         let why = match self {
-            Self::Missing => None,
+            Self::Missing | Self::UnknownType => None,
             Self::OthersCanRead { .. } => Some("bad permissions".to_owned()),
             Self::Broken(why) => Some(why.clone()),
         };

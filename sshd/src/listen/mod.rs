@@ -7,11 +7,11 @@
 mod accepting;
 mod configuration;
 mod helpers;
-mod host_keys;
+pub(crate) mod host_keys;
 mod monitors;
 mod one_connection;
 mod pid_file;
-mod privilege_separation;
+pub(crate) mod privilege_separation;
 mod reload_requests;
 mod reloading;
 mod service_manager;

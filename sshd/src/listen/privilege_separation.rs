@@ -40,6 +40,19 @@ pub(crate) fn confinement() -> Result<Option<Confinement>, NoConfinement> {
     Ok(Some(Confinement { identity, empty_root: empty_directory()?.to_owned() }))
 }
 
+/// Whether there will be a confinement when the server starts: for the test modes, which change nothing. An empty
+/// directory that is not there yet is no obstacle.
+pub(crate) fn check() -> Result<(), NoConfinement> {
+    if !identity::is_root() {
+        return Ok(());
+    }
+    identity::look_up(USER).map_err(NoConfinement::Unknown)?.ok_or(NoConfinement::NoUser)?;
+    match EMPTY_DIRECTORIES.into_iter().find(|directory| Path::new(directory).exists()) {
+        Some(directory) => empty_directory_at(directory).map(drop),
+        None => Ok(()),
+    }
+}
+
 fn empty_directory() -> Result<&'static str, NoConfinement> {
     let [preferred, ..] = EMPTY_DIRECTORIES;
     let existing = EMPTY_DIRECTORIES.into_iter().find(|directory| Path::new(directory).exists());
@@ -53,6 +66,10 @@ fn empty_directory() -> Result<&'static str, NoConfinement> {
             preferred
         }
     };
+    empty_directory_at(directory)
+}
+
+fn empty_directory_at(directory: &'static str) -> Result<&'static str, NoConfinement> {
     match std::fs::symlink_metadata(directory) {
         Ok(found) if belongs_to_root_alone(&found) => Ok(directory),
         Ok(_) => Err(NoConfinement::UnsafeDirectory(directory)),
