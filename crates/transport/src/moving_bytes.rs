@@ -43,7 +43,10 @@ impl Transport {
     /// Bytes without which nothing can be opened, as far as that is known.
     fn missing_input(&self) -> usize {
         // The end of a line is not known before it has come; how long it may be is checked with every piece.
-        if self.peer.identification.is_none() { 1 } else { self.incoming.missing(&self.input) }
+        if self.peer.identification.is_none() {
+            return 1;
+        }
+        self.incoming.missing(&self.input, self.settings.largest_packet)
     }
 
     /// Whether the next packet may be opened.

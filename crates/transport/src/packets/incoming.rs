@@ -76,9 +76,13 @@ impl Incoming {
         }
     }
 
-    /// How many bytes are missing from the next packet, as far as that is known; 0 if it can be opened.
-    pub(crate) fn missing(&self, input: &Buffer) -> usize {
-        self.next_packet.unwrap_or_else(|| self.cipher.bytes_to_tell_length()).saturating_sub(input.len())
+    /// How many bytes are missing from the next packet, as far as that is known; 0 if it can be opened or refused.
+    pub(crate) fn missing(&self, input: &Buffer, largest: usize) -> usize {
+        let wanted = match self.total_length(input, largest) {
+            Ok(total) => total.unwrap_or_else(|| self.cipher.bytes_to_tell_length()),
+            Err(_) => 0,
+        };
+        wanted.saturating_sub(input.len())
     }
 
     /// The payload of the packet opened last.
@@ -92,12 +96,11 @@ impl Incoming {
 
     /// Opens the next packet if all of it is there. `largest` bounds packet_length, and what a packet inflates to.
     pub(crate) fn open(&mut self, input: &mut Buffer, largest: usize) -> Result<Option<Opened>, TransportError> {
-        let Some(total) = self.total_length(input, largest)? else {
+        // Remembered, so that a packet that comes in pieces costs this once.
+        self.next_packet = self.total_length(input, largest)?;
+        let Some(total) = self.next_packet.filter(|total| *total <= input.len()) else {
             return Ok(None);
         };
-        if input.len() < total {
-            return Ok(None);
-        }
         if self.position.packets >= PACKETS_UNDER_ONE_KEY {
             return Err(TransportError::SequenceNumberWrapped);
         }
@@ -114,8 +117,8 @@ impl Incoming {
         self.inflate(input, opened, largest).map(Some)
     }
 
-    /// Bytes from length field to tag; remembered, so that a packet that comes in pieces costs this once.
-    fn total_length(&mut self, input: &Buffer, largest: usize) -> Result<Option<usize>, TransportError> {
+    /// Bytes of the next packet from length field to tag; `None` while its length cannot be told.
+    fn total_length(&self, input: &Buffer, largest: usize) -> Result<Option<usize>, TransportError> {
         if self.next_packet.is_some() {
             return Ok(self.next_packet);
         }
@@ -124,8 +127,7 @@ impl Incoming {
         };
         let length = self.cipher.packet_length(&self.position, first).unwrap_or(0);
         let inside = self.check_length(length, largest)?;
-        self.next_packet = Some(inside.saturating_add(self.cipher.tag_length()));
-        Ok(self.next_packet)
+        Ok(Some(inside.saturating_add(self.cipher.tag_length())))
     }
 
     /// The bytes from the length field to the padding's end, if packet_length is possible.

@@ -16,6 +16,7 @@ fn at_every_byte_of_what_the_client_sends() {
         for byte in pair.client.take_output() {
             pair.deliver_to_server(&[byte]).unwrap();
             pair.hand_over();
+            assert!(pair.server.wants_input(), "part of a packet is nothing to wait with");
             pair.serve().unwrap();
         }
         assert_eq!(pair.received, [&[94, 1, 2, 3][..], &[95, 4]], "{cipher} {mac}");
