@@ -70,8 +70,6 @@ const fn row(word: Promise, name: &'static str, number: i64, allowed: Allowed, r
 }
 
 const READ_WRITE: i64 = (libc::PROT_READ | libc::PROT_WRITE) as i64;
-const FUTEX_WAIT: i64 = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as i64;
-const FUTEX_WAIT_UNTIL: i64 = (libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG) as i64;
 const FUTEX_WAKE: i64 = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as i64;
 
 /// Memory that is never executable and never a file's: anonymous, with no protection bit but read and write.
@@ -98,17 +96,10 @@ pub(super) const ROWS: &[Row] = &[
     row(Compute, "brk", libc::SYS_brk, Always, "malloc: the heap grows and shrinks"),
     row(
         Compute,
-        "madvise",
-        libc::SYS_madvise,
-        OnlyIf(&[&[is(2, libc::MADV_DONTNEED as i64)]]),
-        "malloc: free pages given back; MADV_DONTNEED only",
-    ),
-    row(
-        Compute,
         "futex",
         libc::SYS_futex,
-        OnlyIf(&[&[is(1, FUTEX_WAKE)], &[is(1, FUTEX_WAIT)], &[is(1, FUTEX_WAIT_UNTIL)]]),
-        "one-time initialisation and locks of libc, std and aws-lc; within this process only",
+        OnlyIf(&[&[is(1, FUTEX_WAKE)]]),
+        "the end of a one-time initialisation wakes whoever waits, of whom a process with one thread has none",
     ),
     row(
         Compute,
@@ -135,7 +126,7 @@ pub(super) const ROWS: &[Row] = &[
     row(ClockAndRandom, "getrandom", libc::SYS_getrandom, Always, "ephemeral keys, cookies, padding"),
     row(OpenDescriptors, "read", libc::SYS_read, Always, "bytes of the peer; of pipes and terminals"),
     row(OpenDescriptors, "write", libc::SYS_write, Always, "bytes to the peer; last words on standard error"),
-    row(OpenDescriptors, "writev", libc::SYS_writev, Always, "many packets at once"),
+    row(EventLoop, "writev", libc::SYS_writev, Always, "tokio's vectored writes"),
     row(OpenDescriptors, "close", libc::SYS_close, Always, "what is handed over or at its end"),
     row(
         OpenDescriptors,
@@ -152,7 +143,8 @@ pub(super) const ROWS: &[Row] = &[
     row(Links, "sendmsg", libc::SYS_sendmsg, Always, "requests; on connected sockets, there is no other to name"),
     #[cfg(target_arch = "x86_64")]
     row(Wait, "poll", libc::SYS_poll, Always, "waiting for peer and monitor"),
-    row(Wait, "ppoll", libc::SYS_ppoll, Always, "the same; what libc's poll(3) is where poll(2) is not"),
+    #[cfg(not(target_arch = "x86_64"))]
+    row(Wait, "ppoll", libc::SYS_ppoll, Always, "waiting for peer and monitor: what libc's poll(3) is here"),
     row(EventLoop, "readv", libc::SYS_readv, Always, "tokio's vectored reads"),
     row(
         EventLoop,
