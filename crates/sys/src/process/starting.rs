@@ -27,7 +27,7 @@ use crate::fd::open_devnull;
 pub struct Program<'a> {
     /// The executable file, opened (`O_PATH` or for reading): what was checked is what runs. Not a `#!` script.
     pub executable: BorrowedFd<'a>,
-    /// Its arguments; the first is its name.
+    /// Its arguments; the first is its name. One that is a title (`sshd: …`) gets room for longer ones: see [`crate::title`].
     pub argv: Vec<CString>,
     /// Its environment, `NAME=value` each.
     pub environment: Vec<CString>,
@@ -44,6 +44,9 @@ const HIGHEST_TARGET: RawFd = 63;
 const STACK_SIZE: usize = 64 * 1024;
 const GUARD_SIZE: usize = 4096;
 
+/// `sshd: ` and a user name of 32 characters with its terminal, and some more, in bytes.
+const ROOM_FOR_TITLES: usize = 160;
+
 /// The last signal number (`_NSIG` on Linux).
 const LAST_SIGNAL: c_int = 64;
 
@@ -59,7 +62,12 @@ pub fn start(program: &Program<'_>) -> io::Result<Child> {
     let null = open_devnull()?;
     let moves = moves_of(program, &null)?;
     let mut lifted = vec![-1; moves.len()];
-    let (argv, environment) = (null_terminated(&program.argv), null_terminated(&program.environment));
+    let room = room_for_titles(program);
+    let argv = null_terminated(&program.argv);
+    let mut environment = null_terminated(&program.environment);
+    if let Some(room) = &room {
+        environment.insert(0, room.as_ptr());
+    }
     let mut recipe = Recipe {
         executable: program.executable.as_raw_fd(),
         argv: argv.as_ptr(),
@@ -79,6 +87,12 @@ pub fn start(program: &Program<'_>) -> io::Result<Child> {
         return Err(io::Error::from_raw_os_error(failed));
     }
     Ok(child)
+}
+
+/// Titles are written over arguments and environment, and our helpers have next to none: an entry of blanks is their room.
+fn room_for_titles(program: &Program<'_>) -> Option<CString> {
+    let name = program.argv.first()?;
+    name.to_bytes().starts_with(b"sshd: ").then(|| CString::new([b' '; ROOM_FOR_TITLES]).unwrap_or_default())
 }
 
 /// `(descriptor here, number there)`, with `/dev/null` where 0, 1 or 2 was left open: a program that finds one of these
