@@ -50,6 +50,23 @@ fn a_monitor_that_dies_is_noticed() {
 }
 
 #[test]
+fn a_connection_without_a_login_is_ended_in_time_and_said() {
+    let (site, port) = (Site::new(), free_port());
+    site.configure(&format!("{}LoginGraceTime 1", listen_lines(&[port])));
+    let mut sshd = Foreground::listening(&site, port);
+    let connection = connect(port).unwrap();
+    wait_until("the connection is counted", || startups(&sshd) == "1 of 10-100 startups");
+    let monitor = descendants_of(sshd.pid())[0];
+    let line = sshd.wait_for("Timeout before authentication");
+    assert_eq!(
+        line,
+        format!("Timeout before authentication for connection from 127.0.0.1 to 127.0.0.1, pid = {monitor}")
+    );
+    read_all(connection);
+    wait_until("it does not count any more", || startups(&sshd) == "0 of 10-100 startups");
+}
+
+#[test]
 fn running_out_of_descriptors_is_survived() {
     let (site, port) = (Site::new(), free_port());
     site.configure(&format!("{}MaxStartups 1000", listen_lines(&[port])));

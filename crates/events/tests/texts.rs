@@ -2,7 +2,8 @@
 //! blinds somebody's intrusion detection, so each stands in a file that a change has to touch.
 
 use events::listener::DropReason;
-use events::{ConnectionFacts, Endpoint, Level, Loggable, Who, listener, preauth, visible};
+use events::monitor::Attempt;
+use events::{ConnectionFacts, Endpoint, Level, Loggable, Who, listener, monitor, preauth, session, visible};
 
 fn facts(who: Who) -> ConnectionFacts {
     ConnectionFacts {
@@ -87,4 +88,58 @@ fn before_login() {
     .map(|(event, who)| line(event, &facts(who.clone()), " [preauth]"))
     .collect();
     assert_texts(include_str!("texts/preauth.txt"), &lines);
+}
+
+fn attempt(method: &str, key: Option<&str>, alarming: bool) -> Attempt {
+    Attempt { method: method.to_owned(), key: key.map(str::to_owned), alarming }
+}
+
+#[test]
+fn the_monitor() {
+    use monitor::Event;
+    let key = Some("ED25519 SHA256:abc");
+    let alice = || Who::Authenticating("alice".to_owned());
+    let logged_in = || Who::LoggedIn("alice".to_owned());
+    let lines: Vec<String> = [
+        (Event::ConnectionFrom, Who::Nobody),
+        (Event::Failed(attempt("publickey", key, false)), alice()),
+        (Event::Failed(attempt("publickey", key, true)), Who::Invalid("admin".to_owned())),
+        (Event::Failed(attempt("password", None, true)), alice()),
+        (Event::Accepted(attempt("publickey", key, false)), alice()),
+        (Event::Partial(attempt("publickey", key, false)), alice()),
+        (Event::TooManyAttempts, Who::Invalid("admin".to_owned())),
+        (Event::TooManyAttempts, alice()),
+        (Event::Disconnecting { why: "Too many authentication failures".to_owned() }, alice()),
+        (
+            Event::StartingSession { what: "shell".to_owned(), terminal: Some("pts/3".to_owned()), session: 0 },
+            logged_in(),
+        ),
+        (Event::StartingSession { what: "command".to_owned(), terminal: None, session: 1 }, logged_in()),
+        (Event::UserChild { pid: 4711 }, logged_in()),
+        (Event::CloseSession { session: 0 }, logged_in()),
+        (Event::ChildMisbehaved { process: "sshd-preauth", what: "was ended by signal 31".to_owned() }, alice()),
+    ]
+    .iter()
+    .map(|(event, who)| line(event, &facts(who.clone()), if event.is_marked_preauth() { " [preauth]" } else { "" }))
+    .collect();
+    assert_texts(include_str!("texts/monitor.txt"), &lines);
+}
+
+#[test]
+fn after_login() {
+    use session::Event;
+    let lines: Vec<String> = [
+        Event::ConnectionClosed,
+        Event::ReadError { why: "Connection reset by peer".to_owned() },
+        Event::ReceivedDisconnect { reason: 11, text: "disconnected by user".to_owned() },
+        Event::Disconnected,
+        Event::Unresponsive,
+        Event::Closing,
+        Event::Transferred { sent: 2000, received: 1000 },
+        Event::Sftp { level: Level::Info, text: "opendir \"/home/alice\"".to_owned() },
+    ]
+    .iter()
+    .map(|event| line(event, &facts(Who::LoggedIn("alice".to_owned())), ""))
+    .collect();
+    assert_texts(include_str!("texts/session.txt"), &lines);
 }

@@ -3,7 +3,7 @@
 //! The kernel reads `/proc/PID/cmdline` from the memory where it once put the arguments, so a title is written there. The
 //! environment follows directly; it is moved away to make room for titles longer than the arguments.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
@@ -28,6 +28,15 @@ extern "C" fn capture(count: c_int, arguments: *mut *mut c_char, _environment: *
 
 unsafe extern "C" {
     static mut environ: *mut *mut c_char;
+}
+
+/// An environment variable for programs that show titles longer than their arguments: its memory is the room. The
+/// longest title is that of a monitor whose user's name has 256 bytes.
+#[must_use]
+pub fn room() -> CString {
+    let longest = "sshd:  [priv]".len() + 256;
+    // No NUL among spaces.
+    CString::new(format!("{:longest$}", "TITLE_ROOM=")).unwrap_or_default()
 }
 
 /// The memory of the arguments and the environment, which is ours once both have been moved away.

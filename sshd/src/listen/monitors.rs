@@ -119,10 +119,12 @@ pub(crate) fn start(
     Ok(Monitor { process, logged_in })
 }
 
-/// Nothing of the administrator's environment concerns a connection but the time zone of the log.
+/// Of the administrator's environment only what monitors need: the time zone of the log, and what the commands of an
+/// ordinary user's server inherit.
 fn environment() -> Vec<CString> {
-    let kept = ["TZ"].into_iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
-    kept.filter_map(|variable| CString::new(variable).ok()).collect()
+    let kept = ["TZ", "XDG_RUNTIME_DIR"].into_iter();
+    let kept = kept.filter_map(|name| CString::new(format!("{name}={}", std::env::var(name).ok()?)).ok());
+    kept.chain([sys::title::room()]).collect()
 }
 
 /// Before the monitor has anything to do, so that whatever it starts has the original score too.
