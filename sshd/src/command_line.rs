@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use config::{BadConnectionTest, ConnectionTest, LoadRequest, Override};
+use config::{BadConnectionTest, ConnectionTest, LoadRequest, Override, Reading};
 use lexopt::prelude::*;
 use settings::text::{from_bytes, to_path};
 use settings::{AddressFamily, Complaint, FilePath, LogLevel, Seconds, Setting, number, parse_seconds, port_number};
@@ -178,8 +178,19 @@ impl CommandLine {
             first: self.first.clone(),
             overrides: self.overrides.clone(),
             file: self.configuration_file(),
-            as_theirs_reads_it: self.mode == Mode::Dump,
+            companion: self.companion_file(),
+            reading: match self.mode {
+                _ if self.as_openssh => Reading::AsTheirs,
+                Mode::Dump => Reading::ForDump,
+                _ => Reading::Strict,
+            },
         }
+    }
+
+    /// `bulkhead_config` beside the configuration file. OpenSSH would not read it.
+    fn companion_file(&self) -> Option<PathBuf> {
+        let file = self.configuration_file().filter(|_| !self.as_openssh)?;
+        Some(file.with_file_name("bulkhead_config"))
     }
 
     /// The file to read, unless it is called `none`.

@@ -31,6 +31,9 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
         command_line.say("Config test connection parameter (-C) provided without test mode (-T)");
         return Err(255);
     }
+    if command_line.as_openssh {
+        return as_openssh(command_line);
+    }
     let loaded = load_and_report(command_line)?;
     if command_line.mode == Mode::Dump {
         return print(command_line, &loaded);
@@ -49,6 +52,21 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
         lint(command_line, &loaded, &host_keys)?;
     }
     Ok(())
+}
+
+/// Would OpenSSH's sshd read this file? Keys and accounts are not looked at.
+fn as_openssh(command_line: &CommandLine) -> Result<(), u8> {
+    let loaded = load_and_report(command_line);
+    let verdict = match &loaded {
+        Ok(loaded) if loaded.bytes <= MOST_BYTES => "is accepted",
+        _ => "is not accepted",
+    };
+    let file = command_line.configuration_file().unwrap_or_default();
+    println!("{} {verdict} by {}", file.display(), settings::paths::RELEASE);
+    match loaded {
+        Ok(loaded) if loaded.bytes > MOST_BYTES => Err(255),
+        loaded => loaded.map(drop),
+    }
 }
 
 /// Warnings are for people: they appear when a terminal is there to read them, or when `--strict` asks for them.

@@ -122,3 +122,49 @@ fn why_names_winners_and_losers() {
     assert!(report.contains("NOT DECIDED: give addr= with -C"), "{report}");
     assert!(!report.contains("Banner"), "{report}");
 }
+
+#[test]
+fn our_own_keywords_stand_in_the_companion_file() {
+    let configuration = Configuration::new("Banner /b\n");
+    configuration.scratch.file("bulkhead_config", "SandboxBestEffort yes\n");
+    let document: serde_json::Value = serde_json::from_str(&configuration.printed(&["-G", "--json"])).unwrap();
+    assert_eq!(document["settings"]["SandboxBestEffort"]["values"][0], "yes");
+    // What theirs would print stays what theirs would print.
+    assert!(lines_of(&configuration.printed(&["-G"]), "SandboxBestEffort").is_empty());
+}
+
+#[test]
+fn each_file_holds_its_own_keywords() {
+    let configuration = Configuration::new("SandboxBestEffort yes\n");
+    let output = configuration.sshd(&["-t"]);
+    assert_eq!(output.status.code(), Some(255));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("bulkhead_config"), "{output:?}");
+
+    let configuration = Configuration::new("");
+    configuration.scratch.file("bulkhead_config", "# ours\nPort 22\n");
+    let output = configuration.sshd(&["-t"]);
+    assert_eq!(output.status.code(), Some(255));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("bulkhead_config: line 2: "), "{output:?}");
+}
+
+#[test]
+fn would_openssh_accept_the_file() {
+    let configuration = Configuration::new("\"PermitRootLogin no\nHostKey none\n==x\nBanner /x\0y\n/z\n");
+    configuration.scratch.file("bulkhead_config", "Bogus\n");
+    assert!(configuration.printed(&["-t", "--as-openssh"]).contains("is accepted by OpenSSH_10.5"));
+    let configuration = Configuration::new("SandboxBestEffort yes\n");
+    let output = configuration.sshd(&["-t", "--as-openssh"]);
+    assert_eq!(output.status.code(), Some(255));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("is not accepted"), "{output:?}");
+}
+
+#[test]
+fn strict_makes_warnings_count() {
+    let configuration = Configuration::new("ForceCommand internal-sftpp\n");
+    let output = configuration.sshd(&["-t"]);
+    // Nobody reads: as theirs.
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let output = configuration.sshd(&["-t", "--strict"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("sshd_config line 1: warning: "), "{output:?}");
+}

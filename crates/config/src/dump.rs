@@ -1,6 +1,7 @@
 //! What `sshd -T` and `-G` print.
 
 use serde_json::{Map, Value, json};
+use settings::keywords::ItsFile;
 use settings::text::to_bytes;
 use settings::{MatchFacts, Settings};
 
@@ -15,10 +16,11 @@ pub enum Spelling {
     Lower,
 }
 
-/// Every keyword with its value, one a line, in theirs' order.
+/// Every keyword of theirs with its value, one a line, in their order.
 pub fn dump(settings: &Settings, facts: &MatchFacts, spelling: Spelling) -> Vec<u8> {
     let mut text = Vec::with_capacity(8192);
-    for (keyword, values) in settings.resolve(facts).show(settings.said_by_blocks(facts)) {
+    let shown = settings.resolve(facts).show(settings.said_by_blocks(facts));
+    for (keyword, values) in shown.into_iter().filter(|(keyword, _)| keyword.file == ItsFile::SshdConfig) {
         let name = match spelling {
             Spelling::Mixed => keyword.name.to_owned(),
             Spelling::Lower => keyword.name.to_ascii_lowercase(),
@@ -33,7 +35,7 @@ pub fn dump(settings: &Settings, facts: &MatchFacts, spelling: Spelling) -> Vec<
     text
 }
 
-/// The same for programs: an object with a member per keyword, its `values` as lines of the dump, and `from`: the places
+/// The same for programs, with our own keywords: an object with a member per keyword, its `values` as lines of the dump, and `from`: the places
 /// that set it, or `"default"`.
 pub fn dump_json(settings: &Settings, facts: &MatchFacts) -> String {
     let origins = origins(settings, facts);

@@ -16,6 +16,6 @@ mod why;
 
 pub use connection_test::{BadConnectionTest, ConnectionTest};
 pub use dump::{Spelling, dump, dump_json};
-pub use load::{LoadRequest, Loaded, Override, Typed, load};
+pub use load::{LoadRequest, Loaded, Override, Reading, Typed, load};
 pub use messages::{LoadFailure, Message, Severity};
 pub use why::{Origin, Outcome, origins, why};

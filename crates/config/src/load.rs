@@ -18,8 +18,22 @@ pub struct LoadRequest {
     pub overrides: Vec<Override>,
     /// The file; nothing means that no file is read (`-f none`).
     pub file: Option<PathBuf>,
-    /// Accept what theirs skips without a word: such lines do nothing, and `-G` shows just that.
-    pub as_theirs_reads_it: bool,
+    /// The companion file, if there may be one; it need not exist.
+    pub companion: Option<PathBuf>,
+    /// How strictly.
+    pub reading: Reading,
+}
+
+/// How strictly a configuration is read, where theirs drops lines or parts of them without a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// Such lines are errors.
+    #[default]
+    Strict,
+    /// For `-G`, which shows what a file comes to: lines that could not mean anything do nothing.
+    ForDump,
+    /// For `--as-openssh`: whatever theirs accepts is accepted.
+    AsTheirs,
 }
 
 /// An option of the command line that acts like a line of the file.
@@ -57,7 +71,7 @@ pub struct Typed {
 
 /// Reads a configuration.
 pub fn load(request: &LoadRequest) -> Result<Loaded, LoadFailure> {
-    let mut reader = Reader::new(request.as_theirs_reads_it);
+    let mut reader = Reader::new(request.reading);
     match read(&mut reader, request) {
         Ok(()) => Ok(reader.loaded()),
         Err(Stop { status }) => Err(LoadFailure { messages: reader.messages, status }),
@@ -76,6 +90,9 @@ fn read(reader: &mut Reader, request: &LoadRequest) -> Result<(), Stop> {
     }
     if let Some(file) = &request.file {
         reader.main_file(file)?;
+    }
+    if let Some(companion) = request.companion.as_deref().filter(|companion| companion.exists()) {
+        reader.companion_file(companion)?;
     }
     let layer = reader.settings.global_layer();
     whole::check(&layer, &mut reader.messages)?;

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use settings::keywords::{Id, Keyword, Meaning, Withdrawal, Withdrawn, meaning};
+use settings::keywords::{Id, ItsFile, Keyword, Meaning, Withdrawal, Withdrawn, meaning};
 use settings::text::{from_bytes, from_path, to_bytes};
 use settings::{Arguments, Block, Complaint, FilePath, Place, PortList, Said, Setting, Settings};
 
 use crate::glob::matching_files;
 use crate::line::{NoLine, split, trimmed, words};
-use crate::load::{Loaded, Typed};
+use crate::load::{Loaded, Reading, Typed};
 use crate::match_line;
 use crate::messages::{Message, Severity};
 
@@ -36,7 +36,9 @@ pub(crate) struct Reader {
     acts_at_start: bool,
     ports: Vec<u16>,
     ports_from_command_line: bool,
-    lenient: bool,
+    reading: Reading,
+    /// Whose keywords the file may hold.
+    kind: ItsFile,
     files_read: usize,
     bytes: usize,
 }
@@ -51,7 +53,7 @@ struct Here {
 }
 
 impl Reader {
-    pub(crate) fn new(lenient: bool) -> Self {
+    pub(crate) fn new(reading: Reading) -> Self {
         Self {
             settings: Settings { files: vec!["command-line".to_owned()], ..Settings::default() },
             messages: Vec::new(),
@@ -61,7 +63,8 @@ impl Reader {
             acts_at_start: true,
             ports: Vec::new(),
             ports_from_command_line: false,
-            lenient,
+            reading,
+            kind: ItsFile::SshdConfig,
             files_read: 0,
             bytes: 0,
         }
@@ -97,13 +100,23 @@ impl Reader {
         self.file(path, None, 0)
     }
 
+    /// The file for keywords that theirs does not know. It begins outside of any block.
+    pub(crate) fn companion_file(&mut self, path: &Path) -> Result<(), Stop> {
+        self.kind = ItsFile::Companion;
+        self.enter(None);
+        self.file(path, None, 0)
+    }
+
     pub(crate) fn error(&mut self, text: impl Into<String>) {
         self.messages.push(Message { severity: Severity::Error, text: text.into() });
     }
 
     fn file(&mut self, path: &Path, outer: Option<u32>, depth: usize) -> Result<(), Stop> {
         let name = from_path(path);
-        let content = self.content(path, &name)?;
+        let mut content = self.content(path, &name)?;
+        if self.reading == Reading::AsTheirs {
+            glue_lines_at_nul(&mut content);
+        }
         let text = from_bytes(&content);
         let file = self.file_index(&name);
         let mut bad = 0;
@@ -171,7 +184,7 @@ impl Reader {
             }
             Err(NoLine::Skipped(keyword)) => return Ok(self.skipped(line, &keyword, here)),
         };
-        let meaning = meaning(&split_line.keyword);
+        let meaning = meaning(&split_line.keyword).filter(|meaning| self.is_known_here(*meaning));
         if meaning.is_none() {
             self.unknown(&split_line.keyword, here);
         }
@@ -256,7 +269,10 @@ impl Reader {
             said.place != COMMAND_LINE
                 && matches!(&said.setting, Setting::HostKey(paths) if paths.iter().all(|path| !path.is_empty()))
         };
-        if paths.iter().any(FilePath::is_empty) && !self.settings.said.iter().any(is_real) {
+        if self.reading != Reading::AsTheirs
+            && paths.iter().any(FilePath::is_empty)
+            && !self.settings.said.iter().any(is_real)
+        {
             return Err(Complaint::fatal("\"none\" is no key file; leave the line out to use the default keys"));
         }
         Ok(())
@@ -332,10 +348,20 @@ impl Reader {
         result.map_err(Trouble::Stop)
     }
 
+    fn is_known_here(&self, meaning: Meaning) -> bool {
+        match meaning {
+            Meaning::Keyword(keyword, _) => keyword.file == self.kind,
+            Meaning::Withdrawn(_) => self.kind == ItsFile::SshdConfig,
+            Meaning::Include | Meaning::Match => true,
+        }
+    }
+
     fn skipped(&mut self, line: &str, keyword: &str, here: Here) -> Counted {
         let known = meaning(keyword).is_some() && !line.starts_with('=');
-        if self.lenient && !known {
-            return Counted(0);
+        match self.reading {
+            Reading::AsTheirs => return Counted(0),
+            Reading::ForDump if !known => return Counted(0),
+            Reading::ForDump | Reading::Strict => {}
         }
         let why =
             if line.starts_with('=') { "two \"=\" before the keyword" } else { "an unclosed quote in the keyword" };
@@ -348,6 +374,12 @@ impl Reader {
         let mut text = format!("{file}: line {}: Bad configuration option: {keyword}", here.place.line);
         if let Some(whose) = patched_in_by(keyword) {
             text.push_str(&format!(" (only known to the sshd of {whose}; remove the line)"));
+        } else if let Some(Meaning::Keyword(known, _)) = meaning(keyword) {
+            let file = match known.file {
+                ItsFile::SshdConfig => "sshd_config",
+                ItsFile::Companion => "bulkhead_config",
+            };
+            text.push_str(&format!(" (it belongs into {file})"));
         }
         self.error(text);
     }
@@ -356,6 +388,16 @@ impl Reader {
         let place = self.settings.name_of(here.place);
         self.error(format!("{place}: {text}"));
     }
+}
+
+/// What theirs makes of NUL bytes: each cuts its line, and the next line is glued on.
+fn glue_lines_at_nul(content: &mut Vec<u8>) {
+    let mut cut = false;
+    content.retain(|&byte| {
+        let kept = !cut && byte != 0;
+        cut = (cut || byte == 0) && byte != b'\n';
+        kept
+    });
 }
 
 /// How many errors a line counted.
@@ -420,7 +462,7 @@ mod tests {
     fn read(text: &str) -> Result<(Effective, Vec<Message>), (u8, Vec<Message>)> {
         let file = std::env::temp_dir().join(format!("bulkhead-reader-{:?}", std::thread::current().id()));
         std::fs::write(&file, text).unwrap();
-        let mut reader = Reader::new(false);
+        let mut reader = Reader::new(Reading::Strict);
         let result = reader.main_file(&file);
         std::fs::remove_file(&file).unwrap();
         match result {

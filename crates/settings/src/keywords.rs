@@ -36,8 +36,19 @@ pub struct Keyword {
     pub written: &'static str,
     /// What it does.
     pub doc: &'static str,
+    /// Which file it stands in.
+    pub file: ItsFile,
     /// What holds when nothing is said: the values of as many lines.
     pub default: fn() -> Vec<Cow<'static, str>>,
+}
+
+/// Which file a keyword belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItsFile {
+    /// `sshd_config`, whose language is OpenSSH's: that file stays acceptable to both servers.
+    SshdConfig,
+    /// `bulkhead_config` beside it, for what only we know.
+    Companion,
 }
 
 /// Where a keyword may stand.

@@ -97,6 +97,7 @@ impl Start<'_> {
             log_file: self.open_log_file().map_err(|why| Failure::fatal(format!("cannot open the log file: {why}")))?,
             stderr_is_ours: !self.command_line.inetd || self.command_line.log_to_stderr,
             confinement: privilege_separation::confinement().map_err(Failure::fatal)?,
+            best_effort_sandbox: global.sandbox_best_effort,
         })
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct HandedToMonitors {
     pub(crate) stderr_is_ours: bool,
     /// Whom `sshd-preauth` becomes.
     pub(crate) confinement: Option<Confinement>,
+    /// SandboxBestEffort
+    pub(crate) best_effort_sandbox: bool,
 }
 
 impl HandedToMonitors {
@@ -102,7 +104,7 @@ pub(crate) fn start(
         network_descriptors: u8::try_from(network.len()).unwrap_or(u8::MAX),
         log: handed.log.clone(),
         preauth_confinement: handed.confinement.clone(),
-        best_effort_sandbox: false,
+        best_effort_sandbox: handed.best_effort_sandbox,
         identification: handed.identification.clone(),
         delay_secret: handed.delay_secret,
     };

@@ -6,16 +6,18 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::Status::{Later, Never, Works};
-use super::{Keyword, Process, Scope};
+use super::{ItsFile, Keyword, Process, Scope};
 use crate::arguments::{Arguments, parse_plain};
 use crate::paths::{PIDFILE, XAUTH, in_libexecdir, in_sysconfdir};
 use crate::values::*;
 use crate::{Complaint, Kind};
 
 macro_rules! keywords {
+    (@file) => { ItsFile::SshdConfig };
+    (@file $file:ident) => { ItsFile::$file };
     ($($(#[doc = $doc:literal])+
        $field:ident, $name:ident $(/ $alias:literal)*, $kind:ty, [$($default:expr),*], $place:ident,
-       [$($process:ident),*], $status:expr;)+) => {
+       [$($process:ident),*], $status:expr $(, $file:ident)?;)+) => {
         /// Names a row of the table.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Id { $($(#[doc = $doc])+ $name),+ }
@@ -47,6 +49,7 @@ macro_rules! keywords {
             repeat: <$kind as Kind>::REPEAT,
             written: <$kind as Kind>::WRITTEN,
             doc: concat!($($doc),+),
+            file: keywords!(@file $($file)?),
             default: || vec![$(Cow::from($default)),*],
         }),+];
 
@@ -362,4 +365,6 @@ keywords! {
     pubkey_auth_options, PubkeyAuthOptions, PubkeyOptions, ["none"], Anywhere, [Monitor], Works;
     /// How long sources that misbehaved are refused.
     per_source_penalties, PerSourcePenalties, Penalties, ["yes"], Global, [Listener], Later;
+    /// Whether the server starts on a kernel that lacks a layer of the sandbox; the log then says which layers hold.
+    sandbox_best_effort, SandboxBestEffort, YesNo, ["no"], Global, [Listener], Works, Companion;
 }
