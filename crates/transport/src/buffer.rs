@@ -82,6 +82,15 @@ impl Buffer {
         self.draft = self.draft.saturating_add(count.min(self.room()));
     }
 
+    /// Appends a copy of `bytes` to the draft.
+    pub(crate) fn extend_draft(&mut self, bytes: &[u8]) {
+        self.make_room(bytes.len());
+        if let Some(place) = self.free_mut().get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+        self.draft_filled(bytes.len());
+    }
+
     /// Cuts the draft to its first `length` bytes.
     pub(crate) fn cut_draft(&mut self, length: usize) {
         self.draft = self.draft.min(length);
@@ -126,11 +135,9 @@ impl Buffer {
 
     /// Appends a copy of `bytes`.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
-        self.make_room(bytes.len());
-        if let Some(place) = self.free_mut().get_mut(..bytes.len()) {
-            place.copy_from_slice(bytes);
-        }
-        self.filled(bytes.len());
+        self.begin_draft(0);
+        self.extend_draft(bytes);
+        self.finish_draft();
     }
 
     /// The first `count` waiting bytes are not waiting any more; they stay where they are until room is made.

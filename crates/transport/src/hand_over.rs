@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Negotiated, ServerSettings, Transport, TransportError,
-    ciphers::{DirectionKeys, Position},
     kex::progress::Exchange,
-    packets::{Incoming, Outgoing},
+    packets::{Direction, HandedOver, Incoming, Outgoing},
     secret::Secret,
     transport::{HeldBack, Peer},
 };
@@ -27,21 +26,12 @@ pub struct HandOverState {
     negotiated: Option<Negotiated>,
     host_key_index: Option<u32>,
     exchange: Exchange,
-    incoming: Direction,
-    outgoing: Direction,
+    incoming: HandedOver,
+    outgoing: HandedOver,
     held_back: Vec<Secret>,
     unread: Secret,
     unsent: Secret,
     authenticated: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Direction {
-    keys: Option<DirectionKeys>,
-    position: Position,
-    will_compress: bool,
-    /// A stream that has begun cannot be continued elsewhere.
-    compresses: bool,
 }
 
 impl std::fmt::Debug for HandOverState {
@@ -65,18 +55,8 @@ impl Transport {
             negotiated: self.negotiated,
             host_key_index: self.host_key_index,
             exchange: self.exchange,
-            incoming: Direction {
-                will_compress: incoming.will_compress,
-                compresses: incoming.inflater.is_some(),
-                position: incoming.position,
-                keys: incoming.keys,
-            },
-            outgoing: Direction {
-                will_compress: outgoing.will_compress,
-                compresses: outgoing.deflater.is_some(),
-                position: outgoing.position,
-                keys: outgoing.keys,
-            },
+            incoming: incoming.direction.into_hand_over(),
+            outgoing: outgoing.direction.into_hand_over(),
             held_back: self.held_back.payloads,
             authenticated: self.authenticated,
         }
@@ -85,18 +65,13 @@ impl Transport {
     /// Continues a connection that another process began. The settings are those of this process, but for the
     /// identification, which has been said already.
     pub fn resume(state: HandOverState, settings: ServerSettings, _proof: &LockedDown) -> Result<Self, TransportError> {
-        if state.incoming.compresses || state.outgoing.compresses {
-            return Err(TransportError::BadHandOver { what: "compression has begun" });
-        }
         if state.incoming.keys.is_some() && state.session_id.is_none() {
             return Err(TransportError::BadHandOver { what: "keys without a session" });
         }
         let settings = ServerSettings { software_version: state.software_version, ..settings };
         let mut transport = Self::fresh(settings);
-        let Direction { position, keys, will_compress, .. } = state.incoming;
-        transport.incoming = Incoming::at(position, keys, will_compress)?;
-        let Direction { position, keys, will_compress, .. } = state.outgoing;
-        transport.outgoing = Outgoing::at(position, keys, will_compress)?;
+        transport.incoming = Incoming::new(Direction::resume(state.incoming)?);
+        transport.outgoing = Outgoing::new(Direction::resume(state.outgoing)?);
         transport.peer = state.peer;
         transport.session_id = state.session_id;
         transport.negotiated = state.negotiated;

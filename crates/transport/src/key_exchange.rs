@@ -171,7 +171,7 @@ impl Transport {
         };
         let incoming = source.client_to_server(agreed.incoming.cipher, agreed.incoming.mac);
         let outgoing = source.server_to_client(agreed.outgoing.cipher, agreed.outgoing.mac);
-        self.outgoing.switch_to(outgoing, self.peer.is_strict, agreed.outgoing.compresses)?;
+        self.outgoing.direction.switch_to(outgoing, self.peer.is_strict, agreed.outgoing.compresses)?;
         self.begin_compression_if_due();
         self.exchange = Exchange::AwaitingNewKeys { agreed: agreed.clone(), incoming: Box::new(incoming) };
 
@@ -188,8 +188,8 @@ impl Transport {
         let Exchange::AwaitingNewKeys { agreed, incoming } = std::mem::take(&mut self.exchange) else {
             return Err(TransportError::UnexpectedMessage { number: opened.number, when: self.exchange.in_words() });
         };
-        let first = self.incoming.keys.is_none();
-        self.incoming.switch_to(*incoming, self.peer.is_strict, agreed.incoming.compresses)?;
+        let first = self.incoming.direction.keys.is_none();
+        self.incoming.direction.switch_to(*incoming, self.peer.is_strict, agreed.incoming.compresses)?;
         self.begin_compression_if_due();
         self.negotiated = Some(agreed.names);
         self.host_key_index = Some(agreed.host_key_index);

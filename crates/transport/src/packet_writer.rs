@@ -61,10 +61,6 @@ impl<'t> PacketWriter<'t> {
 
 impl wire::Write for PacketWriter<'_> {
     fn put_bytes(&mut self, bytes: &[u8]) {
-        let count = bytes.len();
-        if let Some(place) = self.space(count).get_mut(..count) {
-            place.copy_from_slice(bytes);
-        }
-        self.filled(count);
+        self.transport.output.extend_draft(bytes);
     }
 }

@@ -48,7 +48,7 @@ impl Transport {
     /// Whether a message of this number may come now (RFC 4253 section 7.1, RFC 8308 section 2.4, strict key exchange).
     fn check_admissible(&self, opened: &Opened) -> Result<(), TransportError> {
         let number = opened.number;
-        let in_first_exchange = self.incoming.keys.is_none();
+        let in_first_exchange = self.incoming.direction.keys.is_none();
         let is_kex = matches!(number, msg::SSH_MSG_KEXINIT | msg::SSH_MSG_NEWKEYS | FIRST_OF_METHOD..=LAST_OF_METHOD);
         if in_first_exchange && self.peer.is_strict && !is_kex && number != msg::SSH_MSG_DISCONNECT {
             return Err(TransportError::StrictKexViolation { number, sequence: opened.sequence });

@@ -6,7 +6,7 @@ use crate::{
     ServerSettings,
     ciphers::{DirectionKeys, Position},
     limits::PACKETS_BEFORE_REKEY,
-    packets::{Incoming, Outgoing},
+    packets::Direction,
 };
 
 /// Since when the present keys are in use.
@@ -24,8 +24,8 @@ impl RekeyClock {
     pub(crate) fn is_due(
         &mut self,
         settings: &ServerSettings,
-        incoming: &Incoming,
-        outgoing: &Outgoing,
+        incoming: &Direction<impl Default>,
+        outgoing: &Direction<impl Default>,
         now: Duration,
     ) -> bool {
         let since = *self.since.get_or_insert(now);
@@ -77,8 +77,7 @@ mod tests {
     fn time_runs_from_the_first_look() {
         let mut settings = settings_for_a_test();
         settings.rekey_seconds = 60;
-        let incoming = Incoming::unprotected(Position::default());
-        let outgoing = Outgoing::unprotected(Position::default());
+        let (incoming, outgoing) = (Direction::<()>::unprotected(), Direction::<()>::unprotected());
         let mut clock = RekeyClock::default();
         let mut due_at = |second| clock.is_due(&settings, &incoming, &outgoing, Duration::from_secs(second));
         assert!(!due_at(1000));

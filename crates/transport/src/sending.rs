@@ -8,11 +8,7 @@ impl Transport {
     /// Makes `payload` the output's draft.
     pub(crate) fn write_draft(&mut self, payload: &[u8]) {
         self.output.begin_draft(PACKET_HEADER);
-        self.output.make_room(payload.len());
-        if let Some(place) = self.output.free_mut().get_mut(..payload.len()) {
-            place.copy_from_slice(payload);
-        }
-        self.output.draft_filled(payload.len());
+        self.output.extend_draft(payload);
     }
 
     /// Seals the draft, or takes it out of the output if it has to wait.

@@ -8,9 +8,8 @@ use wire::{Write, msg};
 use crate::{
     Event, Negotiated, PacketWriter, ServerSettings, TransportError,
     buffer::Buffer,
-    ciphers::Position,
     kex::progress::Exchange,
-    packets::{Incoming, Opened, Outgoing},
+    packets::{Direction, Incoming, Opened, Outgoing},
     rekey::RekeyClock,
     secret::Secret,
 };
@@ -108,8 +107,8 @@ impl Transport {
             settings,
             input: Buffer::default(),
             output: Buffer::default(),
-            incoming: Incoming::unprotected(Position::default()),
-            outgoing: Outgoing::unprotected(Position::default()),
+            incoming: Incoming::new(Direction::unprotected()),
+            outgoing: Outgoing::new(Direction::unprotected()),
             exchange: Exchange::None,
             peer: Peer::default(),
             session_id: None,
@@ -128,7 +127,9 @@ impl Transport {
 
     /// Compression is agreed on and due, but begins in the next process.
     pub(crate) fn waits_for_hand_over(&self) -> bool {
-        self.authenticated && !self.resumed && (self.incoming.will_compress || self.outgoing.will_compress)
+        self.authenticated
+            && !self.resumed
+            && (self.incoming.direction.will_compress || self.outgoing.direction.will_compress)
     }
 
     /// The next thing to know or to do; `None` when more input, a signature, or room in the output is needed.
@@ -168,7 +169,7 @@ impl Transport {
     /// source; what is sent nevertheless is held back, within [`crate::limits::MOST_HELD_BACK`].
     #[must_use]
     pub fn may_send_data(&self) -> bool {
-        self.outgoing.keys.is_some()
+        self.outgoing.direction.keys.is_some()
             && !self.exchange.holds_output_back()
             && !self.waits_for_hand_over()
             && self.ended.is_none()
@@ -206,7 +207,7 @@ impl Transport {
     pub fn rekey_due(&mut self, now: Duration) -> bool {
         self.authenticated
             && matches!(self.exchange, Exchange::None)
-            && self.rekey_clock.is_due(&self.settings, &self.incoming, &self.outgoing, now)
+            && self.rekey_clock.is_due(&self.settings, &self.incoming.direction, &self.outgoing.direction, now)
     }
 
     /// The exchange hash of the first key exchange, once there is one.
@@ -248,8 +249,8 @@ impl Transport {
     /// Compression begins in both directions at once, in the process that lives after login.
     pub(crate) fn begin_compression_if_due(&mut self) {
         if self.authenticated && self.resumed {
-            self.incoming.begin_compression_if_agreed();
-            self.outgoing.begin_compression_if_agreed();
+            self.incoming.direction.begin_compression_if_agreed();
+            self.outgoing.direction.begin_compression_if_agreed();
         }
     }
 

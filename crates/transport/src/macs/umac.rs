@@ -4,6 +4,8 @@
 use crypto_ffi::AesCtr;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::copy;
+
 /// Bytes of one block of the first layer.
 const L1_BLOCK: usize = 1024;
 /// 32-bit words of one block of the first layer.
@@ -185,10 +187,6 @@ fn multiply_add(a: u64, b: u64, c: u64) -> u64 {
     let folded = fold(fold(sum));
     let reduced = if folded >= u128::from(P64) { folded.wrapping_sub(u128::from(P64)) } else { folded };
     reduced as u64
-}
-
-fn copy(from: &[u8], to: &mut [u8]) {
-    to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte);
 }
 
 /// KDF of RFC 4418 section 3.2.1: AES over an index and a counter from 1.

@@ -24,21 +24,19 @@ pub(crate) struct Deflater {
     payload: Vec<u8>,
 }
 
-impl Deflater {
-    pub(crate) fn new() -> Self {
+impl Default for Deflater {
+    fn default() -> Self {
         Self { stream: Compress::new(Compression::new(LEVEL), true), payload: Vec::new() }
     }
+}
 
+impl Deflater {
     /// Replaces the payload of the output's draft by its compressed form.
     pub(crate) fn deflate_draft(&mut self, output: &mut Buffer) -> Result<(), TransportError> {
         self.payload.clear();
         self.deflate(output.draft().get(PACKET_HEADER..).unwrap_or_default())?;
         output.cut_draft(PACKET_HEADER);
-        output.make_room(self.payload.len());
-        if let Some(place) = output.free_mut().get_mut(..self.payload.len()) {
-            place.copy_from_slice(&self.payload);
-        }
-        output.draft_filled(self.payload.len());
+        output.extend_draft(&self.payload);
         Ok(())
     }
 
@@ -67,11 +65,13 @@ pub(crate) struct Inflater {
     payload: Vec<u8>,
 }
 
-impl Inflater {
-    pub(crate) fn new() -> Self {
+impl Default for Inflater {
+    fn default() -> Self {
         Self { stream: Decompress::new(true), payload: Vec::new() }
     }
+}
 
+impl Inflater {
     /// The latest packet's payload.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.payload
@@ -125,29 +125,29 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused() {
-        let mut deflater = Deflater::new();
+        let mut deflater = Deflater::default();
         let bomb = deflated(&mut deflater, &vec![94; 10_000_000]);
         assert!(bomb.len() < 20_000);
-        let refused = Inflater::new().inflate(&bomb, 256 * 1024);
+        let refused = Inflater::default().inflate(&bomb, 256 * 1024);
         assert_eq!(refused, Err(bad("it grows beyond the largest packet")));
-        let fits = deflated(&mut Deflater::new(), &vec![94; 256 * 1024]);
-        assert_eq!(Inflater::new().inflate(&fits, 256 * 1024), Ok(94));
-        assert!(Inflater::new().inflate(&fits, 256 * 1024 - 1).is_err());
+        let fits = deflated(&mut Deflater::default(), &vec![94; 256 * 1024]);
+        assert_eq!(Inflater::default().inflate(&fits, 256 * 1024), Ok(94));
+        assert!(Inflater::default().inflate(&fits, 256 * 1024 - 1).is_err());
     }
 
     #[test]
     fn broken_and_ended_streams_are_refused() {
-        assert!(Inflater::new().inflate(b"garbage", 1000).is_err());
-        assert!(Inflater::new().inflate(b"", 1000).is_err());
+        assert!(Inflater::default().inflate(b"garbage", 1000).is_err());
+        assert!(Inflater::default().inflate(b"", 1000).is_err());
         let mut ended = Vec::with_capacity(100);
         Compress::new(Compression::new(6), true).compress_vec(b"xyz", &mut ended, FlushCompress::Finish).unwrap();
-        assert_eq!(Inflater::new().inflate(&ended, 1000), Err(bad("the stream ends")));
+        assert_eq!(Inflater::default().inflate(&ended, 1000), Err(bad("the stream ends")));
     }
 
     proptest! {
         #[test]
         fn each_packet_can_be_read_alone(payloads in prop::collection::vec(prop::collection::vec(0u8..4, 1..70_000), 1..6)) {
-            let (mut deflater, mut inflater) = (Deflater::new(), Inflater::new());
+            let (mut deflater, mut inflater) = (Deflater::default(), Inflater::default());
             for payload in payloads {
                 let compressed = deflated(&mut deflater, &payload);
                 prop_assert_eq!(inflater.inflate(&compressed, 1 << 18), Ok(payload[0]));

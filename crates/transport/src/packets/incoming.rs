@@ -1,24 +1,17 @@
 //! Packets from the peer, opened where they were read to.
 
-use super::Inflater;
+use super::{Inflater, direction::Direction};
 use crate::{
     TransportError,
     buffer::Buffer,
-    ciphers::{DirectionKeys, LENGTH_FIELD, PacketCipher, Position},
+    ciphers::LENGTH_FIELD,
     limits::{PACKETS_UNDER_ONE_KEY, SMALLEST_PACKET, SMALLEST_PADDING},
 };
 
 /// The receiving direction.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    pub(crate) cipher: PacketCipher,
-    /// The present keys, for a hand-over; `None` before the first key exchange.
-    pub(crate) keys: Option<DirectionKeys>,
-    pub(crate) position: Position,
-    /// Compression was agreed on.
-    pub(crate) will_compress: bool,
-    /// Once compression has begun.
-    pub(crate) inflater: Option<Inflater>,
+    pub(crate) direction: Direction<Inflater>,
     /// Bytes of the next packet from length field to tag, once that is known.
     next_packet: Option<usize>,
 }
@@ -40,46 +33,15 @@ pub(crate) enum PayloadPlace {
 }
 
 impl Incoming {
-    /// As it is before the first key exchange.
-    pub(crate) fn unprotected(position: Position) -> Self {
-        let cipher = PacketCipher::None;
-        Self { cipher, keys: None, position, will_compress: false, inflater: None, next_packet: None }
-    }
-
-    /// With or without keys, at any position.
-    pub(crate) fn at(
-        position: Position,
-        keys: Option<DirectionKeys>,
-        will_compress: bool,
-    ) -> Result<Self, TransportError> {
-        let cipher = keys.as_ref().map_or(Ok(PacketCipher::None), PacketCipher::new)?;
-        Ok(Self { cipher, keys, will_compress, ..Self::unprotected(position) })
-    }
-
-    /// Takes new keys into use. Compression starts anew with them.
-    pub(crate) fn switch_to(
-        &mut self,
-        keys: DirectionKeys,
-        reset_sequence: bool,
-        will_compress: bool,
-    ) -> Result<(), TransportError> {
-        let sequence = if reset_sequence { 0 } else { self.position.sequence };
-        let position = Position { sequence, ..Position::default() };
-        *self = Self::at(position, Some(keys), will_compress)?;
-        Ok(())
-    }
-
-    /// Somebody has logged in.
-    pub(crate) fn begin_compression_if_agreed(&mut self) {
-        if self.will_compress && self.inflater.is_none() {
-            self.inflater = Some(Inflater::new());
-        }
+    /// `direction` before its next packet.
+    pub(crate) fn new(direction: Direction<Inflater>) -> Self {
+        Self { direction, next_packet: None }
     }
 
     /// How many bytes are missing from the next packet, as far as that is known; 0 if it can be opened or refused.
     pub(crate) fn missing(&self, input: &Buffer, largest: usize) -> usize {
         let wanted = match self.total_length(input, largest) {
-            Ok(total) => total.unwrap_or_else(|| self.cipher.bytes_to_tell_length()),
+            Ok(total) => total.unwrap_or_else(|| self.direction.cipher.bytes_to_tell_length()),
             Err(_) => 0,
         };
         wanted.saturating_sub(input.len())
@@ -87,7 +49,7 @@ impl Incoming {
 
     /// The payload of the packet opened last.
     pub(crate) fn payload<'a>(&'a self, input: &'a Buffer, opened: &Opened) -> &'a [u8] {
-        match (opened.payload, &self.inflater) {
+        match (opened.payload, &self.direction.stream) {
             (PayloadPlace::Input { from, length }, _) => input.taken(from, length),
             (PayloadPlace::Inflated, Some(inflater)) => inflater.payload(),
             (PayloadPlace::Inflated, None) => &[],
@@ -101,18 +63,18 @@ impl Incoming {
         let Some(total) = self.next_packet.filter(|total| *total <= input.len()) else {
             return Ok(None);
         };
-        if self.position.packets >= PACKETS_UNDER_ONE_KEY {
+        if self.direction.position.packets >= PACKETS_UNDER_ONE_KEY {
             return Err(TransportError::SequenceNumberWrapped);
         }
         self.next_packet = None;
         let (from, packet) = input.take(total);
-        self.cipher.open(&self.position, packet)?;
-        let inside = total.saturating_sub(self.cipher.tag_length());
+        self.direction.cipher.open(&self.direction.position, packet)?;
+        let inside = total.saturating_sub(self.direction.cipher.tag_length());
         let payload_length = payload_length(packet, inside)?;
         let first_byte = LENGTH_FIELD.saturating_add(1);
         let number = packet.get(first_byte).copied().unwrap_or(0);
         let place = PayloadPlace::Input { from: from.saturating_add(first_byte), length: payload_length };
-        let opened = Opened { number, sequence: self.position.sequence, payload: place };
+        let opened = Opened { number, sequence: self.direction.position.sequence, payload: place };
         self.advance(inside);
         self.inflate(input, opened, largest).map(Some)
     }
@@ -122,12 +84,12 @@ impl Incoming {
         if self.next_packet.is_some() {
             return Ok(self.next_packet);
         }
-        let Some(first) = input.waiting().get(..self.cipher.bytes_to_tell_length()) else {
+        let Some(first) = input.waiting().get(..self.direction.cipher.bytes_to_tell_length()) else {
             return Ok(None);
         };
-        let length = self.cipher.packet_length(&self.position, first).unwrap_or(0);
+        let length = self.direction.cipher.packet_length(&self.direction.position, first).unwrap_or(0);
         let inside = self.check_length(length, largest)?;
-        Ok(Some(inside.saturating_add(self.cipher.tag_length())))
+        Ok(Some(inside.saturating_add(self.direction.cipher.tag_length())))
     }
 
     /// The bytes from the length field to the padding's end, if packet_length is possible.
@@ -137,8 +99,8 @@ impl Incoming {
             return Err(TransportError::BadPacketLength { length });
         }
         let inside = packet.saturating_add(LENGTH_FIELD);
-        let padded = if self.cipher.pads_length_field() { inside } else { packet };
-        let block = self.cipher.block_size();
+        let padded = if self.direction.cipher.pads_length_field() { inside } else { packet };
+        let block = self.direction.cipher.block_size();
         if !padded.is_multiple_of(block) {
             return Err(TransportError::UnevenPacketLength { length: padded, block });
         }
@@ -146,12 +108,14 @@ impl Incoming {
     }
 
     fn advance(&mut self, inside: usize) {
-        let enciphered = if self.cipher.pads_length_field() { inside } else { inside.saturating_sub(LENGTH_FIELD) };
-        self.position.advance(enciphered);
+        let enciphered =
+            if self.direction.cipher.pads_length_field() { inside } else { inside.saturating_sub(LENGTH_FIELD) };
+        self.direction.position.advance(enciphered);
     }
 
     fn inflate(&mut self, input: &Buffer, opened: Opened, largest: usize) -> Result<Opened, TransportError> {
-        let (Some(inflater), PayloadPlace::Input { from, length }) = (&mut self.inflater, opened.payload) else {
+        let (Some(inflater), PayloadPlace::Input { from, length }) = (&mut self.direction.stream, opened.payload)
+        else {
             return Ok(opened);
         };
         let number = inflater.inflate(input.taken(from, length), largest)?;

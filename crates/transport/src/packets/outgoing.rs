@@ -2,11 +2,11 @@
 
 use aws_lc_rs::rand;
 
-use super::Deflater;
+use super::{Deflater, direction::Direction};
 use crate::{
     TransportError,
     buffer::Buffer,
-    ciphers::{DirectionKeys, LENGTH_FIELD, PacketCipher, Position},
+    ciphers::LENGTH_FIELD,
     limits::{PACKETS_UNDER_ONE_KEY, SMALLEST_PADDING},
 };
 
@@ -16,74 +16,35 @@ pub(crate) const PACKET_HEADER: usize = LENGTH_FIELD + 1;
 /// The sending direction.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) cipher: PacketCipher,
-    /// The present keys, for a hand-over; `None` before the first key exchange.
-    pub(crate) keys: Option<DirectionKeys>,
-    pub(crate) position: Position,
-    /// Compression was agreed on.
-    pub(crate) will_compress: bool,
-    /// Once compression has begun.
-    pub(crate) deflater: Option<Deflater>,
+    pub(crate) direction: Direction<Deflater>,
     padding: RandomPool,
 }
 
 impl Outgoing {
-    /// As it is before the first key exchange.
-    pub(crate) fn unprotected(position: Position) -> Self {
-        let cipher = PacketCipher::None;
-        Self { cipher, keys: None, position, will_compress: false, deflater: None, padding: RandomPool::default() }
-    }
-
-    /// With or without keys, at any position.
-    pub(crate) fn at(
-        position: Position,
-        keys: Option<DirectionKeys>,
-        will_compress: bool,
-    ) -> Result<Self, TransportError> {
-        let cipher = keys.as_ref().map_or(Ok(PacketCipher::None), PacketCipher::new)?;
-        Ok(Self { cipher, keys, will_compress, ..Self::unprotected(position) })
-    }
-
-    /// Takes new keys into use. Compression starts anew with them.
-    pub(crate) fn switch_to(
-        &mut self,
-        keys: DirectionKeys,
-        reset_sequence: bool,
-        will_compress: bool,
-    ) -> Result<(), TransportError> {
-        let sequence = if reset_sequence { 0 } else { self.position.sequence };
-        let position = Position { sequence, ..Position::default() };
-        *self = Self::at(position, Some(keys), will_compress)?;
-        Ok(())
-    }
-
-    /// Somebody has logged in.
-    pub(crate) fn begin_compression_if_agreed(&mut self) {
-        if self.will_compress && self.deflater.is_none() {
-            self.deflater = Some(Deflater::new());
-        }
+    pub(crate) fn new(direction: Direction<Deflater>) -> Self {
+        Self { direction, padding: RandomPool::default() }
     }
 
     /// Seals the output's draft: [`PACKET_HEADER`] bytes to be filled in, then the payload.
     pub(crate) fn seal(&mut self, output: &mut Buffer) -> Result<(), TransportError> {
-        if self.position.packets >= PACKETS_UNDER_ONE_KEY {
+        if self.direction.position.packets >= PACKETS_UNDER_ONE_KEY {
             return Err(TransportError::SequenceNumberWrapped);
         }
-        if let Some(deflater) = &mut self.deflater {
+        if let Some(deflater) = &mut self.direction.stream {
             deflater.deflate_draft(output)?;
         }
         let enciphered = self.pad(output)?;
-        self.cipher.seal(&self.position, output.draft_mut())?;
+        self.direction.cipher.seal(&self.direction.position, output.draft_mut())?;
         output.finish_draft();
-        self.position.advance(enciphered);
+        self.direction.position.advance(enciphered);
         Ok(())
     }
 
     /// Adds padding and room for the tag, fills in the lengths; says how many bytes will be enciphered.
     fn pad(&mut self, output: &mut Buffer) -> Result<usize, TransportError> {
         let unpadded = output.draft().len();
-        let block = self.cipher.block_size();
-        let ahead_of_padding = if self.cipher.pads_length_field() { 0 } else { LENGTH_FIELD };
+        let block = self.direction.cipher.block_size();
+        let ahead_of_padding = if self.direction.cipher.pads_length_field() { 0 } else { LENGTH_FIELD };
         let enciphered = unpadded
             .saturating_sub(ahead_of_padding)
             .saturating_add(SMALLEST_PADDING)
@@ -91,7 +52,7 @@ impl Outgoing {
             .unwrap_or(usize::MAX);
         let inside = enciphered.saturating_add(ahead_of_padding);
         let padding = inside.saturating_sub(unpadded);
-        let tag = self.cipher.tag_length();
+        let tag = self.direction.cipher.tag_length();
 
         output.make_room(padding.saturating_add(tag));
         self.padding.fill(output.free_mut().get_mut(..padding).unwrap_or_default())?;

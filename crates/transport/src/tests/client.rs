@@ -11,11 +11,11 @@ use wire::{Reader, Write, msg};
 use super::Choice;
 use crate::{
     buffer::Buffer,
-    ciphers::{CipherName, Position},
+    ciphers::CipherName,
     kex::{HashInput, KexMethod, KeySource, exchange_hash},
     limits::LARGEST_PACKET,
     macs::MacName,
-    packets::{Incoming, Outgoing, PACKET_HEADER},
+    packets::{Direction, Incoming, Outgoing, PACKET_HEADER},
     secret::Secret,
 };
 
@@ -53,8 +53,8 @@ impl Client {
         let mut client = Self {
             choice,
             out: Buffer::default(),
-            incoming: Incoming::unprotected(Position::default()),
-            outgoing: Outgoing::unprotected(Position::default()),
+            incoming: Incoming::new(Direction::unprotected()),
+            outgoing: Outgoing::new(Direction::unprotected()),
             input: Buffer::default(),
             server_version: None,
             my_kexinit: None,
@@ -82,9 +82,7 @@ impl Client {
     /// Seals a packet whatever the state is.
     pub(super) fn send_now(&mut self, payload: &[u8]) {
         self.out.begin_draft(PACKET_HEADER);
-        self.out.make_room(payload.len());
-        self.out.free_mut()[..payload.len()].copy_from_slice(payload);
-        self.out.draft_filled(payload.len());
+        self.out.extend_draft(payload);
         self.outgoing.seal(&mut self.out).unwrap();
     }
 
@@ -131,8 +129,8 @@ impl Client {
 
     fn begin_compression_if_due(&mut self) {
         if self.authenticated {
-            self.incoming.begin_compression_if_agreed();
-            self.outgoing.begin_compression_if_agreed();
+            self.incoming.direction.begin_compression_if_agreed();
+            self.outgoing.direction.begin_compression_if_agreed();
         }
     }
 
@@ -166,7 +164,7 @@ impl Client {
             msg::SSH_MSG_NEWKEYS => {
                 let keys = self.next_incoming.take().unwrap();
                 let compresses = self.choice.compression != "none";
-                self.incoming.switch_to(keys, self.choice.strict, compresses).unwrap();
+                self.incoming.direction.switch_to(keys, self.choice.strict, compresses).unwrap();
                 self.begin_compression_if_due();
                 self.key_exchanges += 1;
             }
@@ -225,7 +223,10 @@ impl Client {
         self.next_incoming = Some(source.server_to_client(cipher, mac));
         self.send_now(&[msg::SSH_MSG_NEWKEYS]);
         let compresses = self.choice.compression != "none";
-        self.outgoing.switch_to(source.client_to_server(cipher, mac), self.choice.strict, compresses).unwrap();
+        self.outgoing
+            .direction
+            .switch_to(source.client_to_server(cipher, mac), self.choice.strict, compresses)
+            .unwrap();
         self.begin_compression_if_due();
         for payload in std::mem::take(&mut self.later) {
             self.send_now(&payload);

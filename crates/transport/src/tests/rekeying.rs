@@ -150,15 +150,16 @@ fn rekeys_become_due_after_login_only() {
 fn sequence_numbers_are_not_used_twice() {
     let mut pair = Pair::logged_in(USUAL);
     let almost = limits::PACKETS_UNDER_ONE_KEY - 1;
-    (pair.server.incoming.position.packets, pair.client.outgoing.position.packets) = (almost, almost);
+    (pair.server.incoming.direction.position.packets, pair.client.outgoing.direction.position.packets) =
+        (almost, almost);
     pair.client.send(&[94]);
     assert_eq!(pair.exchange(), Ok(()));
-    pair.client.outgoing.position.packets -= 1;
+    pair.client.outgoing.direction.position.packets -= 1;
     pair.client.send(&[94]);
     assert_eq!(pair.exchange(), Err(TransportError::SequenceNumberWrapped));
 
     let mut pair = Pair::logged_in(USUAL);
-    pair.server.outgoing.position.packets = limits::PACKETS_UNDER_ONE_KEY;
+    pair.server.outgoing.direction.position.packets = limits::PACKETS_UNDER_ONE_KEY;
     pair.server.send(&[94]);
     assert_eq!(pair.server.next_event(), Err(TransportError::SequenceNumberWrapped));
     assert_eq!(pair.server.output_pending(), 0);

@@ -50,12 +50,12 @@ fn sequence_numbers_begin_anew_only_when_strict() {
     for strict in [true, false] {
         let mut pair = Pair::connected(Choice { strict, cipher: "chacha20-poly1305@openssh.com", ..USUAL });
         let packets_so_far = if strict { 0 } else { 3 };
-        assert_eq!(pair.server.incoming.position.sequence, packets_so_far);
+        assert_eq!(pair.server.incoming.direction.position.sequence, packets_so_far);
         pair.assert_both_ways_work("before");
         pair.client.start_key_exchange();
         pair.exchange().unwrap();
         let packets_so_far = if strict { 0 } else { 7 };
-        assert_eq!(pair.server.incoming.position.sequence, packets_so_far);
+        assert_eq!(pair.server.incoming.direction.position.sequence, packets_so_far);
         pair.assert_both_ways_work("after");
     }
 }
