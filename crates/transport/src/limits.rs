@@ -1,8 +1,9 @@
 //! Every number that bounds what a peer can make this side do, with its reason.
 //!
-//! Before login a connection's buffers cost at most twice [`LARGEST_PACKET_BEFORE_LOGIN`] for input, twice
-//! [`MOST_UNSENT_BEFORE_LOGIN`] plus one answer for output ("twice": memory grows by doubling), [`MOST_HELD_BACK`] during
-//! a key exchange that the peer does not answer, two KEXINITs and the secrets of one key exchange: below 500 KiB.
+//! Before login a connection's buffers cost at most twice [`LARGEST_PACKET_BEFORE_LOGIN`] for input and twice
+//! [`MOST_UNSENT_BEFORE_LOGIN`] and the largest answer for output ("twice": memory grows by doubling), and
+//! [`MOST_HELD_BACK_BEFORE_LOGIN`]; then there are two KEXINITs and the secrets of one key exchange. Together that is
+//! below 400 KiB.
 
 /// The longest identification line, without CR LF, in bytes. RFC 4253 section 4.2 says 255; deployed servers read 8192.
 pub const LONGEST_IDENTIFICATION: usize = 8192;
@@ -33,6 +34,9 @@ pub const MOST_UNSENT: usize = 2 * 1024 * 1024;
 /// ([`crate::Transport::may_send_data`]); what waits are answers to a peer that keeps talking without answering our
 /// KEXINIT (compare CVE-2025-26466), and then the connection ends.
 pub const MOST_HELD_BACK: usize = 256 * 1024;
+
+/// The same before login, when nobody but the peer begins key exchanges.
+pub const MOST_HELD_BACK_BEFORE_LOGIN: usize = 32 * 1024;
 
 /// The longest KEXINIT of a peer that is kept for the exchange hash, in bytes.
 pub const LARGEST_KEXINIT: usize = 16 * 1024;

@@ -2,7 +2,12 @@
 
 use wire::{Write, msg};
 
-use crate::{Transport, TransportError, limits::MOST_HELD_BACK, packets::PACKET_HEADER, transport::HeldBack};
+use crate::{
+    Transport, TransportError,
+    limits::{MOST_HELD_BACK, MOST_HELD_BACK_BEFORE_LOGIN},
+    packets::PACKET_HEADER,
+    transport::HeldBack,
+};
 
 impl Transport {
     /// Makes `payload` the output's draft.
@@ -32,7 +37,8 @@ impl Transport {
     fn hold_draft_back(&mut self) -> Result<(), TransportError> {
         let payload = self.output.draft().get(PACKET_HEADER..).unwrap_or_default();
         let cost = HeldBack::cost(payload);
-        if self.held_back.bytes.saturating_add(cost) > MOST_HELD_BACK {
+        let most = if self.authenticated { MOST_HELD_BACK } else { MOST_HELD_BACK_BEFORE_LOGIN };
+        if self.held_back.bytes.saturating_add(cost) > most {
             return Err(TransportError::TooMuchHeldBack);
         }
         self.held_back.bytes = self.held_back.bytes.saturating_add(cost);

@@ -62,17 +62,19 @@ fn newkeys_and_public_values_out_of_order_are_refused() {
 
 #[test]
 fn answers_are_not_held_back_without_bound() {
-    let mut pair = Pair::logged_in(USUAL);
-    pair.server.start_rekey();
-    let ping = [&[msg::SSH_MSG_PING, 0, 0, 0x40, 0][..], &[7; 0x4000]].concat();
-    let refused = (0..).find_map(|count: usize| {
-        pair.client.send_now(&ping);
-        let bytes = pair.client.take_output();
-        pair.deliver_to_server(&bytes).err().map(|error| (count, error))
-    });
-    let (count, error) = refused.unwrap();
-    assert_eq!(error, TransportError::TooMuchHeldBack);
-    assert_eq!(count, limits::MOST_HELD_BACK / 0x4000 - 1);
+    for (mut pair, most) in [
+        (Pair::connected(USUAL), limits::MOST_HELD_BACK_BEFORE_LOGIN),
+        (Pair::logged_in(USUAL), limits::MOST_HELD_BACK),
+    ] {
+        pair.server.start_rekey();
+        let ping = [&[msg::SSH_MSG_PING, 0, 0, 0x40, 0][..], &[7; 0x4000]].concat();
+        let refused = (0..).find_map(|count: usize| {
+            pair.client.send_now(&ping);
+            let bytes = pair.client.take_output();
+            pair.deliver_to_server(&bytes).err().map(|error| (count, error))
+        });
+        assert_eq!(refused, Some((most / 0x4000 - 1, TransportError::TooMuchHeldBack)));
+    }
 }
 
 #[test]
