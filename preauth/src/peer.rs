@@ -180,8 +180,10 @@ impl Peer {
         }
     }
 
-    /// Gives up the transport; the descriptors close.
-    pub(crate) fn into_hand_over(self) -> HandOverState {
+    /// Gives up the transport after SSH_MSG_USERAUTH_SUCCESS; the descriptors close.
+    pub(crate) fn into_hand_over(mut self) -> HandOverState {
+        // Delayed compression and renewed keys are for those who are logged in.
+        self.transport.authenticated();
         self.transport.into_hand_over()
     }
 }

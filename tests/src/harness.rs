@@ -139,10 +139,10 @@ impl Account {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name = format!("bht{}x{serial}", std::process::id());
         let home = PathBuf::from(format!("/home/{name}"));
-        account_tool(
-            "useradd",
-            &["--create-home", "--home-dir", &home.to_string_lossy(), "--shell", "/bin/bash", &name],
-        );
+        // Without a password of this form useradd leaves the account locked, and locked accounts stay out.
+        let home_text = home.to_string_lossy();
+        let arguments = ["--create-home", "--password", "*", "--home-dir", &home_text, "--shell", "/bin/bash", &name];
+        account_tool("useradd", &arguments);
         let user = User::from_name(&name).expect("the account database").expect("the account that was made");
         Self { name, home, uid: user.uid.as_raw(), gid: user.gid.as_raw(), made_here: true }
     }

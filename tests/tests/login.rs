@@ -129,7 +129,7 @@ fn too_many_failures_end_the_connection() {
     assert_eq!(output.status.code(), Some(255));
     assert!(String::from_utf8_lossy(&output.stderr).contains("Too many authentication failures"), "{output:?}");
     server.wait_for_log(&format!(
-        "error: maximum authentication attempts exceeded for {} from 127.0.0.1 port ",
+        "maximum authentication attempts exceeded for {} from 127.0.0.1 port ",
         server.account.name
     ));
     server.wait_for_log("Too many authentication failures [preauth]");
