@@ -27,7 +27,7 @@ pub(crate) fn start_child(
     let program = Program {
         executable,
         argv: vec![CString::new(title)?],
-        environment: kept_variables(),
+        environment: environment(),
         descriptors: given,
         new_session: true,
     };
@@ -35,7 +35,14 @@ pub(crate) fn start_child(
     Ok((child, ours))
 }
 
-fn kept_variables() -> Vec<CString> {
+fn environment() -> Vec<CString> {
     let keep = |name: &&str| std::env::var(name).ok().and_then(|value| CString::new(format!("{name}={value}")).ok());
-    KEPT_VARIABLES.iter().filter_map(keep).collect()
+    KEPT_VARIABLES.iter().filter_map(keep).chain(room_for_title()).collect()
+}
+
+/// Titles are written over the arguments and the environment; without any environment there would be no more room than
+/// the first title had.
+fn room_for_title() -> Option<CString> {
+    const LONGEST_TITLE: usize = 320;
+    CString::new(format!("ROOM_FOR_TITLE={}", ".".repeat(LONGEST_TITLE))).ok()
 }

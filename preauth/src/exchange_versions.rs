@@ -26,13 +26,17 @@ fn record_failure(error: ConnectionError, peer: &mut Peer, monitor: &Monitor<Key
     match error {
         ConnectionError::Closed => monitor.record(Event::ClosedBeforeIdentification),
         ConnectionError::Broken(ref broken) => {
-            monitor.record(Event::BrokenBeforeIdentification { what: broken.to_string() });
+            monitor.record(Event::BrokenBeforeIdentification { what: ending::in_words(broken) });
         }
         ConnectionError::Transport(TransportError::BadIdentification { line }) => {
             monitor.record(Event::InvalidIdentification { line: String::from_utf8_lossy(&line).into_owned() });
+            peer.say_plainly("Invalid SSH identification string.");
             return identification_failed("invalid format".to_owned(), monitor);
         }
-        ConnectionError::Transport(error) => return identification_failed(error.to_string(), monitor),
+        ConnectionError::Transport(error) => {
+            peer.say_plainly("Invalid SSH identification string.");
+            return identification_failed(error.to_string(), monitor);
+        }
         ConnectionError::MonitorGone => {}
     }
     ending::end(error, peer, monitor)

@@ -180,6 +180,11 @@ impl Peer {
         }
     }
 
+    /// A line for somebody at the other end who does not speak SSH. Whether it can be written does not matter.
+    pub(crate) fn say_plainly(&mut self, line: &str) {
+        let _ = sys::fd::write(self.writing_end(), format!("{line}\r\n").as_bytes());
+    }
+
     /// Gives up the transport after SSH_MSG_USERAUTH_SUCCESS; the descriptors close.
     pub(crate) fn into_hand_over(mut self) -> HandOverState {
         // Delayed compression and renewed keys are for those who are logged in.
