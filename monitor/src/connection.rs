@@ -1,6 +1,6 @@
 //! What this process was given, and what holds for the whole connection.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use events::monitor::Event;
 use events::{ConnectionFacts, Level, Log, Who};
@@ -22,8 +22,12 @@ pub(crate) struct Connection {
     pub(crate) facts: ConnectionFacts,
     /// One socket or two pipes; the same open files that the network-facing processes use. Never read here.
     pub(crate) network: Vec<OwnedFd>,
-    /// All of sshd_config.
+    /// All of sshd_config; nothing of it is kept once somebody is in.
     pub(crate) settings: Settings,
+    /// What holds before anything is known of the user.
+    pub(crate) global: Effective,
+    /// What can be offered to clients.
+    pub(crate) offered_host_keys: Vec<OfferedHostKey>,
     pub(crate) host_keys: HostKeys,
     pub(crate) programs: Programs,
     /// Our identification line.
@@ -70,11 +74,16 @@ impl Connection {
         if descriptors.next().is_some() || !matches!(network.len(), 1 | 2) {
             return Err(missing());
         }
+        let settings: Settings = ipc::start::unseal(settings.as_fd())?;
+        let host_keys = HostKeys::new(ipc::start::unseal(host_keys.as_fd())?);
+        let global = settings.global();
         Ok(Self {
             facts: start.facts,
             network,
-            settings: ipc::start::unseal(std::os::fd::AsFd::as_fd(&settings))?,
-            host_keys: HostKeys::new(ipc::start::unseal(std::os::fd::AsFd::as_fd(&host_keys))?),
+            settings,
+            offered_host_keys: host_keys.offered(global.host_key_algorithms.iter().map(String::as_str)),
+            host_keys,
+            global,
             programs,
             identification: start.identification,
             preauth_confinement: start.preauth_confinement,
@@ -114,11 +123,6 @@ impl Connection {
         }
     }
 
-    /// What can be offered to clients.
-    pub(crate) fn offered_host_keys(&self) -> Vec<OfferedHostKey> {
-        self.host_keys.offered(self.settings.global().host_key_algorithms.iter().map(String::as_str))
-    }
-
     /// Drawn once by the listener: makes failure delays of names unguessable.
     pub(crate) fn delay_secret(&self) -> &[u8; 32] {
         &self.delay_secret
@@ -127,7 +131,7 @@ impl Connection {
     /// The settings that hold for this user have been found. Only a Match block changes how much is written: `-d` on
     /// the listener's command line is stronger than the configuration.
     pub(crate) fn follow(&mut self, effective: &Effective) {
-        if effective.log_level != self.settings.global().log_level {
+        if effective.log_level != self.global.log_level {
             self.log.set_threshold(threshold(effective.log_level));
         }
     }
@@ -160,6 +164,7 @@ impl Connection {
     pub(crate) fn user_is_in(&mut self, user: &str) {
         self.facts.who = Who::LoggedIn(user.to_owned());
         self.startup_pipe = None;
+        self.settings = Settings::default();
     }
 }
 

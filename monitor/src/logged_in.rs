@@ -178,7 +178,7 @@ impl ServedLogin {
         if exchange.exchange_hash == self.exchange.session_id() {
             return Err(NotSigned::SessionIdAgain);
         }
-        self.connection.host_keys.sign(exchange, &self.connection.offered_host_keys())
+        self.connection.host_keys.sign(exchange, &self.connection.offered_host_keys)
     }
 
     fn open_terminal(&mut self, number: u32, term: String, size: TerminalSize) -> Result<Answer, Refusal> {

@@ -51,7 +51,7 @@ can_record!(KeyExchangeRequest NamingUserRequest AuthenticatingRequest HandingOv
 impl PreauthChild {
     /// Starts it and tells it what it may know.
     pub(crate) fn start(connection: &Connection) -> Result<(Self, Answering<KeyExchange>), Ending> {
-        let global = connection.settings.global();
+        let global = &connection.global;
         let grace = global.login_grace_time.duration();
         let deadline = (!grace.is_zero()).then(|| sys::clock::monotonic().saturating_add(grace));
         let (process, link) = start_child(connection.programs.preauth.as_fd(), "sshd: [net]", &[])?;
@@ -59,7 +59,7 @@ impl PreauthChild {
             confinement: connection.preauth_confinement.clone(),
             best_effort_sandbox: connection.best_effort_sandbox,
             identification: connection.identification.clone(),
-            host_keys: connection.offered_host_keys(),
+            host_keys: connection.offered_host_keys.clone(),
             settings: only_what_works(global.for_preauth()),
         };
         let network: Vec<_> = connection.network.iter().map(AsFd::as_fd).collect();

@@ -51,7 +51,7 @@ pub(crate) fn start_session(
         identification: connection.identification.clone(),
         settings: user.effective().for_session(),
         granted: user.granted(),
-        host_keys: connection.offered_host_keys(),
+        host_keys: connection.offered_host_keys.clone(),
         transport: transport.into_bytes(),
     };
     let network = std::mem::take(&mut connection.network);

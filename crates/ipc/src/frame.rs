@@ -43,12 +43,13 @@ impl Extend<u8> for FrameBytes {
 /// The receiving side of a link: it keeps one buffer for all frames.
 pub(crate) struct Receiver {
     socket: OwnedFd,
-    buffer: Zeroizing<Vec<u8>>,
+    /// Wiped after each frame. Pages that no frame has touched cost no memory: they come zeroed from the kernel.
+    buffer: Vec<u8>,
 }
 
 impl Receiver {
     pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self { socket, buffer: Zeroizing::new(Vec::new()) }
+        Self { socket, buffer: vec![0; MAX_FRAME] }
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -70,8 +71,6 @@ impl Receiver {
         phase: u8,
         decode: impl FnOnce(&[u8]) -> Result<T, IpcError>,
     ) -> Result<(T, Vec<OwnedFd>), IpcError> {
-        // Pages of the buffer that no frame has touched cost no memory.
-        self.buffer.resize(MAX_FRAME, 0);
         let (length, descriptors) = sys::fd::receive_with_fds(self.socket.as_fd(), &mut self.buffer, MAX_DESCRIPTORS)
             .map_err(|error| match error.kind() {
             std::io::ErrorKind::ConnectionReset => IpcError::PeerGone,

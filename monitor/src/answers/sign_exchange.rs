@@ -12,7 +12,7 @@ pub(crate) fn sign_exchange(
     connection: &Connection,
     exchange: ExchangeToSign,
 ) -> Result<(Vec<u8>, SignedExchange), NotSigned> {
-    let signature = connection.host_keys.sign(&exchange, &connection.offered_host_keys())?;
+    let signature = connection.host_keys.sign(&exchange, &connection.offered_host_keys)?;
     let host_key_blob = connection.host_keys.public_blob(exchange.host_key)?;
     Ok((signature, SignedExchange::new(exchange, host_key_blob)))
 }
