@@ -37,12 +37,5 @@ pub(crate) fn start_child(
 
 fn environment() -> Vec<CString> {
     let keep = |name: &&str| std::env::var(name).ok().and_then(|value| CString::new(format!("{name}={value}")).ok());
-    KEPT_VARIABLES.iter().filter_map(keep).chain(room_for_title()).collect()
-}
-
-/// Titles are written over the arguments and the environment; without any environment there would be no more room than
-/// the first title had.
-fn room_for_title() -> Option<CString> {
-    const LONGEST_TITLE: usize = 320;
-    CString::new(format!("ROOM_FOR_TITLE={}", ".".repeat(LONGEST_TITLE))).ok()
+    KEPT_VARIABLES.iter().filter_map(keep).collect()
 }
