@@ -71,7 +71,7 @@ const LEGACY: &[(i64, &str)] = names! {
     SYS_tuxcall SYS_unlink SYS_uselib SYS_ustat SYS_utime SYS_utimes SYS_vfork SYS_vserver
 };
 #[cfg(not(target_arch = "x86_64"))]
-const LEGACY: &[(i64, &str)] = &[];
+const LEGACY: &[(i64, &str)] = &[(38, "SYS_renameat")];
 
 #[cfg(test)]
 mod tests {
