@@ -21,6 +21,7 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 
 use super::{Child, null_terminated};
 use crate::fd::open_devnull;
+use crate::title;
 
 /// A program to start, complete: nothing else of this process reaches the new one.
 #[derive(Debug)]
@@ -43,9 +44,6 @@ const HIGHEST_TARGET: RawFd = 63;
 /// The child's stack until its exec: it calls a dozen system calls. The lowest page is a guard.
 const STACK_SIZE: usize = 64 * 1024;
 const GUARD_SIZE: usize = 4096;
-
-/// `sshd: ` and a user name of 32 characters with its terminal, and some more, in bytes.
-const ROOM_FOR_TITLES: usize = 160;
 
 /// The last signal number (`_NSIG` on Linux).
 const LAST_SIGNAL: c_int = 64;
@@ -89,10 +87,11 @@ pub fn start(program: &Program<'_>) -> io::Result<Child> {
     Ok(child)
 }
 
-/// Titles are written over arguments and environment, and our helpers have next to none: an entry of blanks is their room.
+/// Titles are written over arguments and environment, and our helpers have next to none.
 fn room_for_titles(program: &Program<'_>) -> Option<CString> {
-    let name = program.argv.first()?;
-    name.to_bytes().starts_with(b"sshd: ").then(|| CString::new([b' '; ROOM_FOR_TITLES]).unwrap_or_default())
+    let room = title::room();
+    let shows_titles = program.argv.first()?.to_bytes().starts_with(b"sshd: ");
+    (shows_titles && !program.environment.contains(&room)).then_some(room)
 }
 
 /// `(descriptor here, number there)`, with `/dev/null` where 0, 1 or 2 was left open: a program that finds one of these
