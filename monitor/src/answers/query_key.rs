@@ -1,13 +1,15 @@
 //! Pairs with `preauth/src/ask_monitor.rs::query_key`.
 
 use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use events::Level;
 use events::monitor::Event;
 use ipc::phases::OfferedKey;
+use keys::authorized_keys::CivilTime;
 use keys::{FingerprintHash, PublicKey};
 use policy::{KeyAllowed, KeyOffer, Now};
+use sys::local_time::local_time;
 
 use crate::authorized_keys::KeyFiles;
 use crate::candidate::Candidate;
@@ -66,6 +68,31 @@ pub(crate) fn look_at_key(
 
 fn now() -> Now<'static> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    // A time that cannot be converted counts as over.
-    Now { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), local_time: &|_| None }
+    Now { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), local_time: &|civil| civil.seconds_where(wall_clock) }
+}
+
+/// What the clock on the wall of this host shows at a moment, in seconds since 1970.
+fn wall_clock(moment: i64) -> CivilTime {
+    let since = Duration::from_secs(u64::try_from(moment).unwrap_or_default());
+    let shown = local_time(UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH));
+    CivilTime {
+        year: u16::try_from(shown.year).unwrap_or_default(),
+        month: shown.month.saturating_add(1),
+        day: shown.day,
+        hour: shown.hour,
+        minute: shown.minute,
+        second: shown.second,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_can_be_read_backwards() {
+        // A moment that no zone skips or shows twice: midsummer.
+        let moment = 1_750_512_345;
+        assert_eq!((now().local_time)(&wall_clock(moment)), Some(moment));
+    }
 }

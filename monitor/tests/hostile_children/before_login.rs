@@ -1,5 +1,7 @@
 //! A taken-over `sshd-preauth`.
 
+use std::time::{Duration, Instant};
+
 use events::preauth::Event;
 use ipc::phases::{
     AuthenticatingAnswer, AuthenticatingRequest, HandingOverRequest, KeyExchangeAnswer, KeyExchangeRequest,
@@ -27,6 +29,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("every_method_counts_towards_max_auth_tries", every_method_counts_towards_max_auth_tries),
     ("requests_are_bounded", requests_are_bounded),
     ("truncated_oversized_and_padded_frames_end_the_connection", truncated_oversized_and_padded_frames),
+    ("descriptors_nobody_asked_for_end_the_connection", descriptors_nobody_asked_for),
+    ("no_failure_is_answered_early", no_failure_is_answered_early),
     ("a_flooded_log_ends_the_connection", a_flooded_log_ends_the_connection),
     ("random_frames_let_nobody_in", random_frames_let_nobody_in),
     ("the_grace_time_ends_a_silent_child", the_grace_time_ends_a_silent_child),
@@ -236,6 +240,39 @@ fn truncated_oversized_and_padded_frames() {
         monitor.send_raw(&vec![phase; ipc::MAX_FRAME + 1]);
         assert!(monitor.receive_raw().is_none());
         assert_ne!(monitor.wait(), 0);
+    }
+}
+
+fn descriptors_nobody_asked_for() {
+    for phase in [KEY_EXCHANGE, NAMING_USER, AUTHENTICATING] {
+        let monitor = Monitor::plain();
+        monitor.reach(phase);
+        let (_, request) = all_requests(&monitor).into_iter().find(|(of, _)| *of == phase).expect("one");
+        monitor.send_raw_with_a_descriptor(&request);
+        monitor.expect_end(MISBEHAVED);
+    }
+}
+
+/// Whatever the method and whoever the user: `policy::failure_delay` is 5 ms at least.
+fn no_failure_is_answered_early() {
+    let unknown_key = || OfferedKey { algorithm: "ssh-ed25519".to_owned(), blob: vec![0; 51] };
+    for user in [own_name(), "no-such-user".to_owned()] {
+        let monitor = Monitor::plain();
+        monitor.sign_exchange();
+        let named: Option<ipc::phases::NamingUserAnswer> =
+            monitor.ask(NAMING_USER, &NamingUserRequest::LookUpUser { user });
+        assert!(named.is_some());
+        assert!(failed(&monitor, &AuthenticatingRequest::None), "counted from when the user was named");
+        for request in [
+            AuthenticatingRequest::QueryKey(unknown_key()),
+            AuthenticatingRequest::CheckSignature { key: unknown_key(), signature: Vec::new(), hostbound: true },
+            AuthenticatingRequest::Unusable { method: "password".to_owned() },
+            AuthenticatingRequest::Unusable { method: "nonsense".to_owned() },
+        ] {
+            let asked = Instant::now();
+            assert!(failed(&monitor, &request));
+            assert!(asked.elapsed() >= Duration::from_millis(5), "{request:?} after {:?}", asked.elapsed());
+        }
     }
 }
 

@@ -88,6 +88,11 @@ impl Monitor {
         let _ = sys::fd::send_with_fds(self.network.as_fd(), frame, &[]);
     }
 
+    /// The same with a descriptor that no request declares.
+    pub(crate) fn send_raw_with_a_descriptor(&self, frame: &[u8]) {
+        let _ = sys::fd::send_with_fds(self.network.as_fd(), frame, &[self.network.as_fd()]);
+    }
+
     pub(crate) fn send(&self, phase: u8, request: &impl Serialize) {
         self.send_raw(&frame(phase, request));
     }
