@@ -34,7 +34,9 @@ enum LaunchError {
     Identity(io::Error),
     #[error("sshd-launch: an argument holds a NUL byte")]
     Nul(#[from] std::ffi::NulError),
-    #[error("{shell}: {error}")]
+    #[error("cannot reset signals: {0}")]
+    Signals(io::Error),
+    #[error("{shell}: {}", in_words(.error))]
     Exec { shell: String, error: io::Error },
 }
 
@@ -99,6 +101,10 @@ fn exec(start: &LaunchStart) -> LaunchError {
         Err(error) => return error.into(),
     };
     sys::fd::close_all_from(FIRST_UNWANTED);
+    // Rust ignores SIGPIPE, and what is ignored stays ignored in the command: `yes | head` would not end quietly.
+    if let Err(error) = sys::process::reset_signals() {
+        return LaunchError::Signals(error);
+    }
     let error = sys::process::exec(&shell, &arguments, &environment);
     LaunchError::Exec { shell: OsStr::from_bytes(shell.as_bytes()).to_string_lossy().into_owned(), error }
 }
