@@ -162,6 +162,22 @@ fn the_log_goes_to_a_file() {
 }
 
 #[test]
+fn a_pipe_that_was_left_open_is_not_held() {
+    let (site, port) = (Site::new(), free_port());
+    site.configure(&listen_lines(&[port]));
+    let sshd = site.sshd(&[]);
+    let mut shell = std::process::Command::new("bash");
+    // What ssh, make and test runners do: they wait until everybody has closed the pipe.
+    shell.args(["-c", "\"$@\" 7>&1", "bash"]).arg(sshd.get_program()).args(sshd.get_args());
+    let output = shell.output().unwrap();
+    let pid = site.pid_in_file();
+    if let Some(pid) = pid {
+        end_daemon(pid);
+    }
+    assert!(output.status.success() && pid.is_some(), "{output:?}");
+}
+
+#[test]
 fn a_service_manager_is_told_when_connections_are_accepted() {
     let (site, port) = (Site::new(), free_port());
     site.configure(&listen_lines(&[port]));

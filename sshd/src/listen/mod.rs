@@ -69,6 +69,7 @@ impl Failure {
 /// that, with the reason on standard error (with `-i` in the log) and the exit status that theirs has.
 pub fn run(command_line: &CommandLine, loaded: Loaded) -> ExitCode {
     sys::title::init();
+    service_manager::close_what_was_left_open();
     // Nothing that a session creates may be writable for others unless its user wants that.
     umask(umask(Mode::from_bits_truncate(0o077)) | Mode::from_bits_truncate(0o022));
     let start = match Start::of(command_line) {
@@ -122,9 +123,11 @@ impl<'a> Start<'a> {
         if self.command_line.debug > 0 {
             return one_connection::accepted(&in_force, &helpers);
         }
+        // They are meant for the process that was started, which the daemon is not.
+        let passed = service_manager::passed_sockets().map_err(Failure::fatal)?;
         match self.leave_the_foreground()? {
             Foreground::Left { exit_status } => Ok(exit_status),
-            Foreground::Stays(background) => serving::until_a_signal(self, in_force, helpers, background),
+            Foreground::Stays(background) => serving::until_a_signal(self, in_force, helpers, passed, background),
         }
     }
 

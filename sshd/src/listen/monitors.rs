@@ -125,8 +125,7 @@ pub(crate) fn start(
 /// ordinary user's server inherit.
 fn environment() -> Vec<CString> {
     let kept = ["TZ", "XDG_RUNTIME_DIR"].into_iter();
-    let kept = kept.filter_map(|name| CString::new(format!("{name}={}", std::env::var(name).ok()?)).ok());
-    kept.chain([sys::title::room()]).collect()
+    kept.filter_map(|name| CString::new(format!("{name}={}", std::env::var(name).ok()?)).ok()).collect()
 }
 
 /// Before the monitor has anything to do, so that whatever it starts has the original score too.

@@ -14,7 +14,7 @@ use super::sockets::Listening;
 /// Number of the first socket that a service manager passes.
 const FIRST_PASSED: RawFd = 3;
 
-/// More passed sockets than this are a mistake.
+/// More sockets than this are not passed.
 const MOST_PASSED: RawFd = 256;
 
 /// Tells the service manager about the state of this service; silently does nothing without one.
@@ -71,18 +71,17 @@ fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
+/// Closes what whoever started us has left open by mistake, so that nobody waits for the end of a pipe that a server
+/// holds for ever. The standard descriptors and the sockets of a service manager stay. To be called before this process
+/// has opened anything.
+pub(crate) fn close_what_was_left_open() {
+    sys::fd::close_all_from(FIRST_PASSED + passed_count());
+}
+
 /// Sockets that the service manager has opened for this process (`LISTEN_FDS`), each listening. They replace Port and
-/// ListenAddress. To be called once, before this process has opened anything.
+/// ListenAddress. To be called once.
 pub(crate) fn passed_sockets() -> io::Result<Vec<Listening>> {
-    let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
-    if number("LISTEN_PID") != Some(std::process::id()) {
-        return Ok(Vec::new());
-    }
-    let count = number("LISTEN_FDS").and_then(|count| RawFd::try_from(count).ok()).unwrap_or(0);
-    if count > MOST_PASSED {
-        return Err(io::Error::other(format!("{count} sockets were passed")));
-    }
-    (FIRST_PASSED..FIRST_PASSED + count)
+    (FIRST_PASSED..FIRST_PASSED + passed_count())
         .map(|number| {
             let socket = TcpListener::from(sys::fd::adopt(number)?);
             let at = socket.local_addr()?;
@@ -90,6 +89,15 @@ pub(crate) fn passed_sockets() -> io::Result<Vec<Listening>> {
             Ok(Listening { at, socket })
         })
         .collect()
+}
+
+fn passed_count() -> RawFd {
+    let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
+    if number("LISTEN_PID") != Some(std::process::id()) {
+        return 0;
+    }
+    let count = number("LISTEN_FDS").and_then(|count| RawFd::try_from(count).ok()).unwrap_or(0);
+    count.min(MOST_PASSED)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::accepting::{Listener, Shared, accept_on, reap};
 use super::configuration::InForce;
 use super::helpers::Helpers;
 use super::pid_file::PidFile;
-use super::service_manager::{self, ServiceManager};
+use super::service_manager::ServiceManager;
 use super::sockets::{Listening, listen_on};
 use super::{Failure, Start, reload_requests, say_all};
 
@@ -40,6 +40,7 @@ pub(crate) fn until_a_signal(
     start: &Start<'_>,
     in_force: InForce,
     helpers: Helpers,
+    passed: Vec<Listening>,
     background: Option<Background>,
 ) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
@@ -47,7 +48,7 @@ pub(crate) fn until_a_signal(
     LocalSet::new().block_on(&runtime, async {
         // Before anybody can know this process by its pid file.
         let mut signals = Signals::watch().map_err(Failure::fatal)?;
-        let mut server = Server::listening(start, in_force, helpers)?;
+        let mut server = Server::listening(start, in_force, helpers, passed)?;
         server.begin(background)?;
         loop {
             match signals.next(server.requests.as_ref()).await {
@@ -64,8 +65,12 @@ pub(crate) fn until_a_signal(
 }
 
 impl<'a> Server<'a> {
-    fn listening(start: &'a Start<'a>, in_force: InForce, helpers: Helpers) -> Result<Self, Failure> {
-        let passed = service_manager::passed_sockets().map_err(Failure::fatal)?;
+    fn listening(
+        start: &'a Start<'a>,
+        in_force: InForce,
+        helpers: Helpers,
+        passed: Vec<Listening>,
+    ) -> Result<Self, Failure> {
         let mut log = in_force.handed.open_log().map_err(Failure::fatal)?;
         let sockets_were_passed = !passed.is_empty();
         let (sockets, complaints) =
