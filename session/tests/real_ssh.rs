@@ -9,7 +9,7 @@ mod common;
 use std::fs::File;
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -35,11 +35,13 @@ struct Setup<'s> {
     rekey_bytes: u64,
     options: &'s [&'s str],
     program: &'s str,
+    /// The process gets two pipes instead of a socket.
+    pipes: bool,
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { rekey_bytes: 0, options: &[], program: "ssh" }
+        Self { rekey_bytes: 0, options: &[], program: "ssh", pipes: false }
     }
 }
 
@@ -55,8 +57,8 @@ fn ssh_is_missing(test: &str) -> bool {
 fn run(setup: &Setup<'_>, arguments: &[&str], input: Vec<u8>) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let rekey_bytes = setup.rekey_bytes;
-    let serving = thread::spawn(move || serve(listener.accept().unwrap().0, rekey_bytes));
+    let (rekey_bytes, pipes) = (setup.rekey_bytes, setup.pipes);
+    let serving = thread::spawn(move || serve(listener.accept().unwrap().0, rekey_bytes, pipes));
     let mut client = Command::new(setup.program)
         .args(["-F", "/dev/null", "-o", &format!("Port={port}"), "-o", "BatchMode=yes"])
         .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"])
@@ -90,7 +92,7 @@ fn ssh(command: &str, input: &[u8]) -> Served {
 }
 
 /// Logs the client in, starts the process and waits for its end.
-fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ended, Arc<Mutex<Record>>) {
+fn serve(stream: TcpStream, rekey_bytes: u64, pipes: bool) -> (Ended, Arc<Mutex<Record>>) {
     let host_key = PrivateKey::generate_ed25519().unwrap();
     let at_login = server_settings(&host_key, rekey_bytes);
     let transport = log_in(&stream, at_login.clone(), &host_key);
@@ -128,12 +130,38 @@ fn serve(stream: TcpStream, rekey_bytes: u64) -> (Ended, Arc<Mutex<Record>>) {
     })
     .unwrap();
     drop(theirs);
-    ipc::start::send(ours.as_fd(), &start, &[stream.as_fd()]).unwrap();
-    drop(stream);
+    let network = if pipes { through_pipes(stream) } else { vec![stream.into()] };
+    let descriptors: Vec<_> = network.iter().map(AsFd::as_fd).collect();
+    ipc::start::send(ours.as_fd(), &start, &descriptors).unwrap();
+    drop(network);
     let (record, monitor) = FakeMonitor::start(ours, host_key);
     let ended = process.wait().unwrap();
     monitor.join().unwrap();
     (ended, record)
+}
+
+/// Where to read and where to write, with threads between those and the socket.
+fn through_pipes(stream: TcpStream) -> Vec<OwnedFd> {
+    let (input, from_network) = sys::fd::pipe(65536).unwrap();
+    let (to_network, output) = sys::fd::pipe(65536).unwrap();
+    let receiving = stream.try_clone().unwrap();
+    thread::spawn(move || pass_on(receiving, File::from(from_network)));
+    thread::spawn(move || {
+        pass_on(File::from(to_network), &stream);
+        stream.shutdown(std::net::Shutdown::Both)
+    });
+    vec![input, output]
+}
+
+/// Not `std::io::copy`: its splice(2) keeps the pipe locked while it waits for the socket, so that nobody can read what
+/// is in the pipe already.
+fn pass_on(mut from: impl Read, mut to: impl std::io::Write) {
+    let mut bytes = vec![0; 65536];
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        if to.write_all(&bytes[..count]).is_err() {
+            return;
+        }
+    }
 }
 
 fn server_settings(host_key: &PrivateKey, rekey_bytes: u64) -> ServerSettings {
@@ -240,6 +268,19 @@ fn bytes_pass_through_unchanged_both_ways_under_rekeys() {
         assert!(served.output.status.success(), "{}", text(&served.output.stderr));
         assert!(served.record.lock().unwrap().signatures >= 4);
     }
+}
+
+#[test]
+fn two_pipes_do_as_well_as_a_socket() {
+    if ssh_is_missing("two_pipes_do_as_well_as_a_socket") {
+        return;
+    }
+    let input = noise(3_000_001);
+    let setup = Setup { pipes: true, rekey_bytes: 1_000_000, ..Setup::default() };
+    let served = run(&setup, &["somebody@127.0.0.1", "cat; exit 5"], input.clone());
+    assert!(served.output.stdout == input);
+    assert_eq!(served.output.status.code(), Some(5));
+    assert_eq!(served.process, Ended::Exited(0));
 }
 
 #[test]

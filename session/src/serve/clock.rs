@@ -43,17 +43,20 @@ struct Alive {
 impl Clock {
     /// Needs the runtime to be entered.
     pub(crate) fn new(settings: &settings::SessionSettings) -> Self {
+        Self::with(settings.client_alive_interval, settings.client_alive_count_max, settings.rekey_seconds)
+    }
+
+    fn with(alive_interval: u64, most_unanswered: u32, rekey_seconds: u64) -> Self {
         let now = Instant::now();
-        let interval = seconds(settings.client_alive_interval);
-        let alive = interval.map(|interval| Alive {
+        let alive = seconds(alive_interval).map(|interval| Alive {
             interval,
-            most_unanswered: settings.client_alive_count_max,
+            most_unanswered,
             unanswered: 0,
             next: later(now, interval),
         });
-        let rekey_every = seconds(settings.rekey_seconds);
+        let rekey_every = seconds(rekey_seconds);
         Self {
-            sleep: Box::pin(sleep_until(now)),
+            sleep: Box::pin(sleep_until(later(now, QUIET))),
             quiet_at: Some(later(now, QUIET)),
             alive,
             rekey_every,
@@ -128,4 +131,61 @@ fn seconds(seconds: u64) -> Option<Duration> {
 fn later(now: Instant, by: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     now.checked_add(by.min(YEAR)).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::test_runtime::in_runtime;
+
+    /// What is due `after` so many seconds.
+    fn due(clock: &mut Clock, start: Instant, after: u64) -> Due {
+        let mut due = Due::default();
+        clock.take_due(start + Duration::from_secs(after), &mut due);
+        due
+    }
+
+    #[test]
+    fn a_peer_is_asked_as_often_as_it_may_stay_silent_and_then_given_up() {
+        in_runtime(async {
+            let mut clock = Clock::with(10, 2, 0);
+            let start = Instant::now();
+            let asked = Due { probe: true, ..Due::default() };
+            assert_eq!(due(&mut clock, start, 5), Due { quiet: true, ..Due::default() });
+            assert_eq!(due(&mut clock, start, 9), Due::default());
+            assert_eq!(due(&mut clock, start, 11), asked);
+            assert_eq!(due(&mut clock, start, 22), asked);
+            clock.peer_spoke();
+            clock.alive.as_mut().unwrap().next = start + Duration::from_secs(32);
+            assert_eq!(due(&mut clock, start, 33), asked);
+            assert_eq!(due(&mut clock, start, 44), asked);
+            assert_eq!(due(&mut clock, start, 55), Due { unresponsive: true, ..Due::default() });
+        });
+    }
+
+    #[test]
+    fn a_maximum_of_none_never_gives_up() {
+        in_runtime(async {
+            let mut clock = Clock::with(10, 0, 0);
+            let start = Instant::now();
+            for after in [11, 22, 33, 44] {
+                assert!(!due(&mut clock, start, after).unresponsive);
+            }
+        });
+    }
+
+    #[test]
+    fn the_timer_follows_the_next_deadline() {
+        in_runtime(async {
+            let mut clock = Clock::with(0, 3, 3600);
+            assert_eq!(std::future::poll_fn(|cx| Poll::Ready(clock.poll_due(cx))).await, Due::default());
+            let deadline = clock.sleep.deadline();
+            assert!(deadline <= Instant::now() + QUIET, "memory is given back first");
+            clock.take_due(deadline, &mut Due::default());
+            assert_eq!(clock.next_deadline(), clock.rekey_at);
+            clock.rekey_every = None;
+            clock.has_new_keys();
+            assert_eq!(clock.next_deadline(), None);
+        });
+    }
 }
