@@ -4,8 +4,8 @@ mod common;
 
 use std::net::TcpStream;
 
-use bulkhead_tests::{descendants_of, title_of, wait_until};
-use common::{Foreground, Site, connect, free_port, listen_lines, read_all};
+use bulkhead_tests::{descendants_of, needs_root, title_of, wait_until};
+use common::{Foreground, Site, as_ordinary_user, connect, free_port, listen_lines, read_all};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -83,6 +83,26 @@ fn running_out_of_descriptors_is_survived() {
     let connection = connect(port).unwrap();
     wait_until("connections are served again", || startups(&sshd).starts_with("1 of "));
     drop(connection);
+}
+
+#[test]
+fn running_out_of_processes_is_survived() {
+    if !needs_root("running_out_of_processes_is_survived") {
+        return;
+    }
+    let (site, port) = (Site::new(), free_port());
+    site.configure(&listen_lines(&[port]));
+    let sshd = site.sshd(&["-D", "-e"]);
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", "ulimit -u 1; exec \"$@\"", "bash"]).arg(sshd.get_program()).args(sshd.get_args());
+    shell.stderr(std::process::Stdio::piped());
+    let _account = as_ordinary_user(&site, &mut shell);
+    let mut sshd = Foreground::start(shell);
+    sshd.wait_for("Server listening on");
+    for _ in 0..3 {
+        assert_eq!(read_all(connect(port).unwrap()), "");
+        sshd.wait_for("cannot start sshd-monitor: Resource temporarily unavailable");
+    }
 }
 
 #[test]

@@ -158,6 +158,8 @@ fn the_log_goes_to_a_file() {
     let text = fs::read_to_string(&log).unwrap();
     end_daemon(site.pid_in_file().unwrap());
     assert_eq!(status, 0);
+    let (status, said) = run(&mut site.sshd(&["-D", "-E", "/nonexistent/log"]));
+    assert_eq!((status, said.as_str()), (1, "Couldn't open logfile /nonexistent/log: No such file or directory\r\n"));
     assert!(text.starts_with(&format!("before\nServer listening on 127.0.0.1 port {port}.\r\n")), "{text}");
 }
 

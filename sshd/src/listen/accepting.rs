@@ -211,7 +211,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 fn serve(shared: &Shared, connection: &TcpStream, peer: SocketAddr) {
     let mut listener = shared.borrow_mut();
     let ends = ends_of(peer, connection.local_addr());
-    if is_dropped(&listener.in_force.max_startups, listener.startups, dice()) {
+    if is_dropped(&listener.in_force.max_startups, listener.startups, dice) {
         return listener.turn_away(connection, ends);
     }
     super::sockets::prepare(connection, listener.in_force.tcp_keep_alive);

@@ -14,6 +14,7 @@ use settings::{Effective, Settings};
 
 use super::host_keys;
 use super::monitors::HandedToMonitors;
+use super::serving::words;
 use super::{Failure, Start, privilege_separation};
 use crate::command_line::CommandLine;
 use crate::load;
@@ -94,7 +95,7 @@ impl Start<'_> {
             identification: identification(global.version_addendum.as_deref()),
             delay_secret: self.delay_secret,
             log: self.log_settings(global),
-            log_file: self.open_log_file().map_err(|why| Failure::fatal(format!("cannot open the log file: {why}")))?,
+            log_file: self.open_log_file().map_err(|why| self.no_log_file(&why))?,
             stderr_is_ours: !self.command_line.inetd || self.command_line.log_to_stderr,
             confinement: privilege_separation::confinement().map_err(Failure::fatal)?,
             best_effort_sandbox: global.sandbox_best_effort,
@@ -121,6 +122,11 @@ impl Start<'_> {
     pub(crate) fn open_log_file(&self) -> io::Result<Option<OwnedFd>> {
         let Some(path) = &self.log_file else { return Ok(None) };
         Ok(Some(File::options().append(true).create(true).open(path)?.into()))
+    }
+
+    fn no_log_file(&self, why: &io::Error) -> Failure {
+        let file = self.log_file.as_deref().unwrap_or(Path::new("")).display();
+        Failure { status: 1, ..Failure::fatal(format!("Couldn't open logfile {file}: {}", words(why))) }
     }
 
     /// Lines that audit tools look for under `-d` and `-dd`.

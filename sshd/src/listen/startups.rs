@@ -6,8 +6,8 @@ use settings::values::MaxStartups;
 
 /// Whether one more connection is turned away while `startups` of them have not logged in. From `begin` on, chance
 /// decides, with `rate` percent there and certainty at `full`: an attacker who fills the places cannot keep a user out
-/// for sure. `dice` is a random number.
-pub(crate) fn is_dropped(limits: &MaxStartups, startups: usize, dice: u32) -> bool {
+/// for sure. `dice` makes a random number.
+pub(crate) fn is_dropped(limits: &MaxStartups, startups: usize, dice: impl FnOnce() -> u32) -> bool {
     let startups = u64::try_from(startups).unwrap_or(u64::MAX);
     let (begin, rate, full) = (u64::from(limits.begin), u64::from(limits.rate), u64::from(limits.full));
     if startups < begin {
@@ -17,7 +17,7 @@ pub(crate) fn is_dropped(limits: &MaxStartups, startups: usize, dice: u32) -> bo
         return true;
     }
     let percent = rate + (100 - rate) * (startups - begin) / (full - begin);
-    u64::from(dice % 100) < percent
+    u64::from(dice() % 100) < percent
 }
 
 /// Keeps a flood of dropped connections from becoming a flood of log lines: [`LINES_AT_ONCE`] lines, then silence
@@ -90,14 +90,14 @@ mod tests {
     #[test]
     fn nobody_is_dropped_below_begin_and_everybody_at_full() {
         for dice in 0..100 {
-            assert!(!is_dropped(&LIMITS, 9, dice));
-            assert!(is_dropped(&LIMITS, 100, dice));
+            assert!(!is_dropped(&LIMITS, 9, || dice));
+            assert!(is_dropped(&LIMITS, 100, || dice));
         }
     }
 
     #[test]
     fn the_chance_rises_from_rate_to_certainty() {
-        let chance = |startups| (0..100).filter(|&dice| is_dropped(&LIMITS, startups, dice)).count();
+        let chance = |startups| (0..100).filter(|&dice| is_dropped(&LIMITS, startups, || dice)).count();
         assert_eq!(chance(10), 30);
         assert_eq!(chance(55), 65);
         assert_eq!(chance(99), 99);
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn one_number_is_a_hard_limit() {
         let limits = MaxStartups { begin: 3, rate: 30, full: 3 };
-        assert!(!is_dropped(&limits, 2, 0));
-        assert!(is_dropped(&limits, 3, 99));
+        assert!(!is_dropped(&limits, 2, || 0));
+        assert!(is_dropped(&limits, 3, || 99));
     }
 
     #[test]
