@@ -32,7 +32,13 @@ fn wanted(socket: &SocketAddr, family: AddressFamily) -> bool {
 /// All addresses of a host. The resolver's last answer comes first, as theirs.
 fn resolved(host: &str, port: u16, family: AddressFamily) -> Result<Vec<SocketAddr>, String> {
     let bad = |error: String| format!("bad addr or host: {host} ({error})");
-    let answers: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(|error| bad(error.to_string()))?.collect();
+    let answers: Vec<SocketAddr> = match host {
+        // The C library takes this for no name at all, which means loopback.
+        "*" => [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)]
+            .map(|address| SocketAddr::new(address, port))
+            .into(),
+        _ => (host, port).to_socket_addrs().map_err(|error| bad(error.to_string()))?.collect(),
+    };
     let mut sockets: Vec<SocketAddr> = answers.iter().copied().filter(|socket| wanted(socket, family)).collect();
     if sockets.is_empty() && family == AddressFamily::Inet && answers.iter().any(|socket| socket.ip().is_loopback()) {
         // Asked for IPv4 alone, glibc takes "::1 name" in /etc/hosts for 127.0.0.1; asked for both, it does not.

@@ -32,7 +32,7 @@ pub use choices::{
 };
 pub use environment::{EnvironmentAssignments, EnvironmentPatterns, PermitUserEnvironment, UserEnvironment};
 pub use ip_qos::{Dscp, IpQos, ServiceClasses};
-pub use listen::{ListenAddress, ListenAddresses};
+pub use listen::{ListenAddress, ListenAddresses, shown_socket};
 pub use numbers::{Number, Octal, number};
 pub use paths::{
     AgentPath, ExpandedPath, FilePath, KeyPaths, OptionalPath, PathList, ProviderPath, WrittenPath, absolute,

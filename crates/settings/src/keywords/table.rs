@@ -108,7 +108,7 @@ macro_rules! keywords {
                 vec![$((
                     Keyword::of(Id::$name),
                     match Id::$name {
-                        Id::ListenAddress => self.listen_sockets.iter().map(ToString::to_string).collect(),
+                        Id::ListenAddress => self.listen_sockets.iter().map(shown_socket).collect(),
                         id => <$kind as Kind>::show(&self.$field, from_match(id)),
                     },
                 )),+]

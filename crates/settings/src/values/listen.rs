@@ -1,5 +1,7 @@
 //! ListenAddress: where connections are accepted. Names are resolved after all files have been read.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use serde::{Deserialize, Serialize};
 
 use super::ports::port_number;
@@ -54,6 +56,27 @@ impl Kind for ListenAddresses {
     }
 }
 
+/// A socket as the C library writes it: `ADDR:PORT` or `[ADDR6%SCOPE]:PORT`.
+pub fn shown_socket(socket: &SocketAddr) -> String {
+    let SocketAddr::V6(v6) = socket else { return socket.to_string() };
+    let address = match v6.ip().segments() {
+        // inet_ntop(3) takes six zeros in front for an embedded IPv4 address.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
+            let embedded = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+            format!("::{embedded}")
+        }
+        _ => v6.ip().to_string(),
+    };
+    let scope = match v6.scope_id() {
+        0 => String::new(),
+        id => match nix::net::if_::if_indextoname(id) {
+            Ok(name) => format!("%{}", name.to_string_lossy()),
+            Err(_) => format!("%{id}"),
+        },
+    };
+    format!("[{address}{scope}]:{}", v6.port())
+}
+
 fn listen_address(text: &str) -> Option<ListenAddress> {
     if text.bytes().filter(|&byte| byte == b':').count() >= 2 && !text.contains('[') {
         return Some(ListenAddress { host: text.to_owned(), port: None });
@@ -82,6 +105,20 @@ pub(crate) fn host_and_port(text: &str) -> Option<(&str, Option<&str>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sockets_as_the_c_library_writes_them() {
+        for (socket, shown) in [
+            ("127.0.0.1:22", "127.0.0.1:22"),
+            ("[::]:22", "[::]:22"),
+            ("[::1]:22", "[::1]:22"),
+            ("[::1:22]:22", "[::0.1.0.34]:22"),
+            ("[::ffff:1.2.3.4]:22", "[::ffff:1.2.3.4]:22"),
+            ("[2001:db8::1]:7", "[2001:db8::1]:7"),
+        ] {
+            assert_eq!(shown_socket(&socket.parse().unwrap()), shown);
+        }
+    }
 
     #[test]
     fn addresses_as_theirs_reads_them() {

@@ -75,7 +75,7 @@ fn destination(word: &str) -> Option<String> {
 }
 
 fn is_port(word: &str) -> bool {
-    word == "*" || !word.contains(' ') && port_number(word).is_some_and(|port| port != 0)
+    word == "*" || port_number(word).is_some_and(|port| port != 0)
 }
 
 fn show(value: &PermitListen) -> Vec<String> {

@@ -67,27 +67,33 @@ impl Kind for RekeyLimits {
     }
 }
 
-/// Digits with an optional fraction and one of B K M G T P E, cut to whole bytes; signed 64 bits must hold it.
+/// Digits with an optional fraction and one of B K M G T P E, cut to whole bytes; signed 64 bits must hold it. Blanks and
+/// a sign may come first, and no digits are 0, as theirs (scan_scaled).
 fn scaled_size(text: &str) -> Option<u64> {
+    let text = text.trim_start_matches([' ', '\t', '\r', '\n', '\u{b}', '\u{c}']);
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let shift = match &text.as_bytes()[end..] {
+    let shift: u32 = match &text.as_bytes()[end..] {
         [] => 0,
-        [unit] => 10 * b"BKMGTPE".iter().position(|known| known.eq_ignore_ascii_case(unit))?,
+        [unit] => 10 * u32::try_from(b"BKMGTPE".iter().position(|known| known.eq_ignore_ascii_case(unit))?).ok()?,
         _ => return None,
     };
     let (whole, fraction) = text[..end].split_once('.').unwrap_or((&text[..end], ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
+    if fraction.contains('.') {
         return None;
     }
-    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     // More digits than these cannot change the number of bytes.
     let fraction = &fraction[..fraction.len().min(18)];
     let part = match fraction.parse::<u128>() {
         Ok(digits) => (digits << shift) / 10_u128.pow(u32::try_from(fraction.len()).ok()?),
         Err(_) => 0,
     };
-    let bytes = whole.checked_shl(u32::try_from(shift).ok()?).filter(|_| whole >> 64 == 0)?.checked_add(part)?;
-    u64::try_from(bytes).ok().filter(|&bytes| i64::try_from(bytes).is_ok())
+    let bytes = (u128::from(whole) << shift) + part;
+    u64::try_from(bytes).ok().filter(|&bytes| i64::try_from(bytes).is_ok() && !(negative && bytes != 0))
 }
 
 #[cfg(test)]
@@ -106,10 +112,14 @@ mod tests {
             ("20.5", 20),
             ("7E", 7 << 60),
             (".5k", 512),
+            ("+16", 16),
+            (" 16", 16),
+            ("K", 0),
+            ("-", 0),
         ] {
             assert_eq!(scaled_size(text), Some(bytes), "{text}");
         }
-        for text in ["", "8E", "1x", "-1", "none", "8388608T", "1.2.3K", ".", "K", "1KK"] {
+        for text in ["8E", "1x", "-1", "none", "8388608T", "1.2.3K", "1KK", "99999999999999999999"] {
             assert_eq!(scaled_size(text), None, "{text}");
         }
     }
