@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use ipc::start::{LINK, LaunchStart};
+use ipc::start::{LINK, LastWords, LaunchStart};
 use sys::process::{Ended, Program};
 
 /// What a launched command wrote and how it ended.
@@ -105,10 +105,14 @@ fn a_shell_that_cannot_be_started_is_named() {
 #[test]
 fn some_launches_only_say_something() {
     let mut start = script("echo must not run");
-    start.only_say = Some("This service allows sftp connections only.".to_owned());
-    let outcome = launch(&start);
-    assert_eq!(outcome.output, "This service allows sftp connections only.\n");
-    assert_eq!(outcome.ended, Ended::Exited(1));
+    let words = |on_standard_error| LastWords { text: "No.\n".to_owned(), on_standard_error, exit_status: 254 };
+    for on_standard_error in [false, true] {
+        start.only_say = Some(words(on_standard_error));
+        let outcome = launch(&start);
+        let said = if on_standard_error { ("", "No.\n") } else { ("No.\n", "") };
+        assert_eq!((outcome.output.as_str(), outcome.errors.as_str()), said);
+        assert_eq!(outcome.ended, Ended::Exited(254));
+    }
 }
 
 #[test]

@@ -140,9 +140,19 @@ pub struct LaunchStart {
     pub terminal: bool,
     /// Shell logins: the message of the day is printed.
     pub message_of_the_day: bool,
-    /// Nothing is executed: this is written to standard output, and the exit status is 1 (a shell was asked for where
-    /// only SFTP is forced).
-    pub only_say: Option<String>,
+    /// Nothing is executed, these words are all there is.
+    pub only_say: Option<LastWords>,
+}
+
+/// What somebody gets in place of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastWords {
+    /// The text, line end included.
+    pub text: String,
+    /// Standard error, or standard output.
+    pub on_standard_error: bool,
+    /// With what the process ends.
+    pub exit_status: u8,
 }
 
 /// Sends a start message to a process that was just started over its end of the link.

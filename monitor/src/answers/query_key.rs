@@ -50,6 +50,12 @@ pub(crate) fn look_at_key(
             return LookedAt { key: None, allowed: None };
         }
     };
+    if !candidate.effective.revoked_keys.is_empty() {
+        // Any key may be on the list: until it can be read, none is accepted.
+        let text = "RevokedKeys is not supported yet: no key is accepted".to_owned();
+        connection.log(&Event::Said { level: Level::Error, text });
+        return LookedAt { key: Some(key), allowed: None };
+    }
     let complaints = RefCell::new(Vec::new());
     let verdict = policy::public_key(
         &candidate.effective,
@@ -63,6 +69,10 @@ pub(crate) fn look_at_key(
         connection.log(&complaint);
     }
     connection.log_steps(&verdict.steps);
+    if !verdict.is_allowed() && candidate.effective.authorized_keys_command.is_some() {
+        let text = "AuthorizedKeysCommand is not supported yet: it is not asked".to_owned();
+        connection.log(&Event::Said { level: Level::Info, text });
+    }
     LookedAt { key: Some(key), allowed: verdict.outcome.ok() }
 }
 

@@ -1,11 +1,12 @@
 //! What runs, out of what a client wants and what is forced on it.
 
 use ipc::phases::Wanted;
+use ipc::start::LastWords;
 use policy::ForcedCommand;
 use settings::Subsystem;
 
 /// Theirs' words for who asks for a shell where only SFTP is forced.
-const SFTP_ONLY: &str = "This service allows sftp connections only.";
+const SFTP_ONLY: &str = "This service allows sftp connections only.\n";
 
 /// What runs, and how it is written into the log.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) enum Runs {
     /// SFTP in the session process: the command line with `internal-sftp` in front.
     Sftp(String),
     /// Nothing but a message.
-    OnlySays(&'static str),
+    OnlySays(LastWords),
 }
 
 /// The client named a subsystem that the configuration does not know.
@@ -70,9 +71,13 @@ pub(super) fn choose(
 fn run_forced(command: &str, is_subsystem: bool) -> Runs {
     match (is_internal_sftp(command), is_subsystem) {
         (true, true) => Runs::Sftp(command.to_owned()),
-        (true, false) => Runs::OnlySays(SFTP_ONLY),
+        (true, false) => Runs::OnlySays(sftp_only()),
         (false, _) => Runs::Command(command.as_bytes().to_vec()),
     }
+}
+
+fn sftp_only() -> LastWords {
+    LastWords { text: SFTP_ONLY.to_owned(), on_standard_error: false, exit_status: 1 }
 }
 
 fn run_subsystem(command_line: Vec<u8>) -> Runs {
@@ -129,8 +134,8 @@ mod tests {
         let forced = forced("internal-sftp -R");
         let runs = |wanted| choose(wanted, Some(&forced), &subsystems()).unwrap().runs;
         assert_eq!(runs(Wanted::Subsystem("sftp".to_owned())), Runs::Sftp("internal-sftp -R".to_owned()));
-        assert_eq!(runs(Wanted::Shell), Runs::OnlySays(SFTP_ONLY));
-        assert_eq!(runs(Wanted::Command(b"id".to_vec())), Runs::OnlySays(SFTP_ONLY));
+        assert_eq!(runs(Wanted::Shell), Runs::OnlySays(sftp_only()));
+        assert_eq!(runs(Wanted::Command(b"id".to_vec())), Runs::OnlySays(sftp_only()));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Starting what was chosen, through `sshd-launch`.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use events::Level;
 use events::monitor::Event;
 use ipc::phases::{LoggedInAnswer, Wanted};
-use ipc::start::{LaunchStart, SftpGranted};
+use ipc::start::{LastWords, LaunchStart, SftpGranted};
 use sys::process::Child;
 
 use crate::logged_in::choose_command::{Choice, NoSuchSubsystem, Runs, choose};
@@ -37,7 +38,12 @@ impl ServedLogin {
         if self.sessions.open(number).is_none() {
             self.sessions.begin(number, most).ok_or(Refusal::new("no more sessions"))?;
         }
-        let choice = choice.map_err(|NoSuchSubsystem| self.unknown_subsystem(&name))?;
+        let mut choice = choice.map_err(|NoSuchSubsystem| self.unknown_subsystem(&name))?;
+        if let Some(words) = no_login(self.user.identity().uid) {
+            let text = format!("User {} not allowed because {NO_LOGIN} exists", self.user.name());
+            self.connection.log(&Event::Said { level: Level::Info, text });
+            choice.runs = Runs::OnlySays(words);
+        }
         let session = self.sessions.open(number).ok_or(Refusal::new("no such session"))?;
         if !matches!(session.stage, Stage::NotStarted) {
             return Err(Refusal::new("the session has started something already"));
@@ -120,8 +126,8 @@ impl ServedLogin {
             original_command: choice.original.as_deref(),
             inherited: &inherited(),
         });
-        let only_say = match choice.runs {
-            Runs::OnlySays(text) => Some(text.to_owned()),
+        let only_say = match &choice.runs {
+            Runs::OnlySays(words) => Some(words.clone()),
             _ => None,
         };
         LaunchStart {
@@ -161,6 +167,20 @@ impl ServedLogin {
         }
         Ok(command)
     }
+}
+
+/// While this file exists only root gets more than its text.
+const NO_LOGIN: &str = "/etc/nologin";
+
+fn no_login(uid: u32) -> Option<LastWords> {
+    const LONGEST: u64 = 64 * 1024;
+    if uid == 0 || std::fs::metadata(NO_LOGIN).is_err() {
+        return None;
+    }
+    let mut text = Vec::new();
+    // A text that cannot be read leaves the file's meaning as it is.
+    let _ = File::open(NO_LOGIN).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
+    Some(LastWords { text: String::from_utf8_lossy(&text).into_owned(), on_standard_error: true, exit_status: 254 })
 }
 
 fn subsystem_name(wanted: &Wanted) -> String {

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ipc::IpcError;
-use ipc::start::{LINK, LaunchStart};
+use ipc::start::{LINK, LastWords, LaunchStart};
 use thiserror::Error;
 
 /// The first descriptor that the command does not get.
@@ -44,9 +44,13 @@ enum LaunchError {
 #[must_use]
 pub fn run() -> ExitCode {
     sys::title::init();
-    let Err(error) = launch() else { return ExitCode::FAILURE };
-    say(&error.to_string());
-    ExitCode::FAILURE
+    match launch() {
+        Ok(status) => status,
+        Err(error) => {
+            say(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Nothing can be done when even the complaint cannot be written.
@@ -55,7 +59,7 @@ fn say(text: &str) {
 }
 
 /// Returns only with a reason why the command does not run, or when there was only something to say.
-fn launch() -> Result<(), LaunchError> {
+fn launch() -> Result<ExitCode, LaunchError> {
     let link = sys::fd::adopt(LINK).map_err(LaunchError::Link)?;
     let (start, descriptors, link): (LaunchStart, _, _) = ipc::start::receive(link)?;
     drop((descriptors, link));
@@ -71,14 +75,21 @@ fn launch() -> Result<(), LaunchError> {
         sys::identity::become_for_ever(identity).map_err(LaunchError::Identity)?;
     }
     go_home(&start);
-    if let Some(text) = &start.only_say {
-        let _ = writeln!(io::stdout(), "{text}");
-        return Ok(());
+    if let Some(words) = &start.only_say {
+        return Ok(say_and_end(words));
     }
     if start.message_of_the_day {
         message_of_the_day::show(Path::new(&start.home));
     }
     Err(exec(&start))
+}
+
+fn say_and_end(words: &LastWords) -> ExitCode {
+    let _ = match words.on_standard_error {
+        true => io::stderr().write_all(words.text.as_bytes()),
+        false => io::stdout().write_all(words.text.as_bytes()),
+    };
+    ExitCode::from(words.exit_status)
 }
 
 /// The command starts in its user's home, or where this process already is: in the root directory.
