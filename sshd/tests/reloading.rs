@@ -97,6 +97,21 @@ fn a_reload_that_was_asked_for_reports_how_it_went() {
 }
 
 #[test]
+fn relative_paths_mean_the_same_at_every_reload() {
+    let (site, port, other) = (Site::new(), free_port(), free_port());
+    site.configure(&format!("HostKey host_key\n{}", listen_lines(&[port])));
+    let mut command = std::process::Command::new(site.sshd(&[]).get_program());
+    command.args(["-D", "-e", "-f", "sshd_config"]).current_dir(site.path("")).stderr(std::process::Stdio::piped());
+    let mut sshd = Foreground::start(command);
+    sshd.wait_for(&format!("Server listening on 127.0.0.1 port {port}."));
+    assert_eq!(fs::read_link(format!("/proc/{}/cwd", sshd.pid())).unwrap(), std::path::Path::new("/"));
+    site.configure(&format!("HostKey host_key\n{}", listen_lines(&[other])));
+    sshd.signal(Signal::SIGHUP);
+    sshd.wait_for(&format!("Server listening on 127.0.0.1 port {other}."));
+    connect(other).unwrap();
+}
+
+#[test]
 fn nobody_else_can_ask_for_a_reload() {
     if !bulkhead_tests::needs_root("nobody_else_can_ask_for_a_reload") {
         return;

@@ -71,6 +71,8 @@ impl<'a> Server<'a> {
         helpers: Helpers,
         passed: Vec<Listening>,
     ) -> Result<Self, Failure> {
+        // No file system stays busy because a server was started in it; a reload goes back for its relative paths.
+        let _ = std::env::set_current_dir("/");
         let mut log = in_force.handed.open_log().map_err(Failure::fatal)?;
         let sockets_were_passed = !passed.is_empty();
         let (sockets, complaints) =
