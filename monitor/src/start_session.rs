@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use events::Level;
 use events::monitor::Event;
 use ipc::Answering;
 use ipc::phases::LoggedIn;
@@ -39,6 +40,8 @@ pub(crate) fn start_session(
 ) -> Result<(Child, Answering<LoggedIn>), NoSession> {
     if let Some(directory) = user.chroot() {
         chroot::check(directory)?;
+        let text = format!("Changed root directory to \"{directory}\"");
+        connection.log(&Event::Said { level: Level::Verbose, text });
     }
     let title = format!("sshd: {}@notty", user.name());
     let (process, link) = start_child(connection.programs.session.as_fd(), &title, &[])?;
