@@ -157,6 +157,11 @@ impl ProvenUser {
         self.grants.forced_command.as_ref()
     }
 
+    /// Whether `~/.ssh/rc` is run before shells and commands.
+    pub(crate) fn runs_user_rc(&self) -> bool {
+        self.grants.user_rc
+    }
+
     /// `environment=` of the key, as far as PermitUserEnvironment lets it through.
     pub(crate) fn key_environment(&self) -> &[(String, String)] {
         &self.grants.environment

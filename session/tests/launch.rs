@@ -25,6 +25,7 @@ fn script(script: &str) -> LaunchStart {
         environment: vec![b"PATH=/usr/bin:/bin".to_vec(), b"BYTES=\xff".to_vec()],
         terminal: false,
         message_of_the_day: false,
+        rc_files: Vec::new(),
         only_say: None,
     }
 }
@@ -113,6 +114,21 @@ fn some_launches_only_say_something() {
         assert_eq!((outcome.output.as_str(), outcome.errors.as_str()), said);
         assert_eq!(outcome.ended, Ended::Exited(254));
     }
+}
+
+#[test]
+fn the_first_rc_file_that_exists_runs_before_the_command() {
+    let directory = std::env::temp_dir().join(format!("launch-test-{}", std::process::id()));
+    std::fs::create_dir(&directory).expect("a directory");
+    let file = |name: &str| directory.join(name).to_str().expect("UTF-8").to_owned();
+    std::fs::write(file("first"), "echo first; cat; exit 9").expect("written");
+    std::fs::write(file("second"), "echo second").expect("written");
+    let mut start = script("echo command");
+    start.rc_files = vec![file("missing"), file("first"), file("second")];
+    let outcome = launch(&start);
+    std::fs::remove_dir_all(&directory).expect("removed");
+    assert_eq!(outcome.output, "first\ncommand\n");
+    assert_eq!(outcome.ended, Ended::Exited(0));
 }
 
 #[test]

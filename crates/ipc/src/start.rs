@@ -140,6 +140,8 @@ pub struct LaunchStart {
     pub terminal: bool,
     /// Shell logins: the message of the day is printed.
     pub message_of_the_day: bool,
+    /// The first of these files that exists is run by `/bin/sh` before (sshd(8), "SSHRC").
+    pub rc_files: Vec<String>,
     /// Nothing is executed, these words are all there is.
     pub only_say: Option<LastWords>,
 }

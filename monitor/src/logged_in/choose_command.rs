@@ -18,6 +18,8 @@ pub(super) struct Choice {
     pub(super) original: Option<Vec<u8>>,
     /// Signals from the client reach only commands that the client chose (as theirs).
     pub(super) takes_signals: bool,
+    /// Whether `~/.ssh/rc` may be run before it: not for subsystems.
+    pub(super) takes_user_rc: bool,
 }
 
 /// What runs.
@@ -58,6 +60,7 @@ pub(super) fn choose(
             shown: format!("forced-command ({}) '{}'", forced.by, forced.command),
             original: asked_for,
             takes_signals: false,
+            takes_user_rc: !is_subsystem,
         });
     }
     let runs = match asked_for {
@@ -65,7 +68,7 @@ pub(super) fn choose(
         Some(command) if is_subsystem => run_subsystem(command),
         Some(command) => Runs::Command(command),
     };
-    Ok(Choice { runs, shown, original: None, takes_signals: !is_subsystem })
+    Ok(Choice { runs, shown, original: None, takes_signals: !is_subsystem, takes_user_rc: !is_subsystem })
 }
 
 fn run_forced(command: &str, is_subsystem: bool) -> Runs {

@@ -139,8 +139,16 @@ impl ServedLogin {
             environment: environment.into_strings(),
             terminal: terminal.is_some(),
             message_of_the_day: effective.print_motd && terminal.is_some() && choice.runs == Runs::Shell,
+            rc_files: self.rc_files(choice),
             only_say,
         }
+    }
+
+    /// The user's own file wins over the system's; where it may not be run, the system's is.
+    fn rc_files(&self, choice: &Choice) -> Vec<String> {
+        let own = format!("{}/.ssh/rc", self.user.home());
+        let own = (self.user.runs_user_rc() && choice.takes_user_rc).then_some(own);
+        own.into_iter().chain([settings::paths::in_sysconfdir("sshrc")]).collect()
     }
 
     /// Starts `sshd-launch` on the terminal, or on three new pipes whose other ends are returned.

@@ -4,6 +4,7 @@
 //! be touched with more rights than the user's own: terminal, chroot, identity, home, exec.
 
 mod message_of_the_day;
+mod rc_files;
 
 use std::ffi::{CString, OsStr};
 use std::io::{self, Write};
@@ -78,6 +79,7 @@ fn launch() -> Result<ExitCode, LaunchError> {
     if let Some(words) = &start.only_say {
         return Ok(say_and_end(words));
     }
+    rc_files::run_first(&start);
     if start.message_of_the_day {
         message_of_the_day::show(Path::new(&start.home));
     }
