@@ -31,6 +31,7 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
         command_line.say("Config test connection parameter (-C) provided without test mode (-T)");
         return Err(255);
     }
+    say_details(command_line);
     if command_line.as_openssh {
         return as_openssh(command_line);
     }
@@ -52,6 +53,16 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
         lint(command_line, &loaded, &host_keys)?;
     }
     Ok(())
+}
+
+/// Lines that audit tools look for under `-d` and `-dd`: the version, and which file is read.
+fn say_details(command_line: &CommandLine) {
+    if command_line.debug > 0 {
+        command_line.say(&format!("debug1: sshd version {}", crate::command_line::version()));
+    }
+    if let (2.., Some(file)) = (command_line.debug, command_line.configuration_file()) {
+        command_line.say(&format!("debug2: load_server_config: filename {}", file.display()));
+    }
 }
 
 /// Would OpenSSH's sshd read this file? Keys and accounts are not looked at.

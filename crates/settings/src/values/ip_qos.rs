@@ -35,7 +35,7 @@ impl Kind for ServiceClasses {
     }
 }
 
-/// RFC 2597, 3246, 2474, 8622, 5865: names of code points, already shifted into the byte (except `le`, see below).
+/// RFC 2597, 3246, 2474, 8622, 5865: names of code points, already shifted into the byte.
 const NAMES: [(&str, u8); 23] = [
     ("af11", 0x28),
     ("af12", 0x30),
@@ -59,8 +59,7 @@ const NAMES: [(&str, u8); 23] = [
     ("cs7", 0xe0),
     ("ef", 0xb8),
     ("va", 0xb0),
-    // RFC 8622: code point 1, as theirs not shifted.
-    ("le", 0x01),
+    ("le", 0x04),
 ];
 
 fn class(word: &str) -> Result<Dscp, Complaint> {
@@ -102,6 +101,7 @@ mod tests {
             ("184", "ef ef"),
             ("255", "0xff 0xff"),
             ("le 8", "le 0x08"),
+            ("4 1", "le 0x01"),
         ] {
             let value = parse_plain(text, ServiceClasses::parse).unwrap();
             assert_eq!(ServiceClasses::show(&value, false), [dump], "{text}");

@@ -56,7 +56,10 @@ impl Kind for Octal {
     }
 }
 
+/// strtol(3): blanks and a sign may come first.
 fn octal(text: &str) -> Option<u32> {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
+    let text = text.strip_prefix('+').unwrap_or(text);
     let end = text.bytes().position(|byte| !(b'0'..=b'7').contains(&byte)).unwrap_or(text.len());
     u32::from_str_radix(&text[..end], 8).ok().filter(|&mask| mask <= 0o777)
 }
@@ -77,7 +80,9 @@ mod tests {
 
     #[test]
     fn octal_stops_at_the_first_other_character() {
-        for (text, value) in [("0177", 0o177), ("177", 0o177), ("089", 0), ("0x7", 0), ("0000000000177", 0o177)] {
+        for (text, value) in
+            [("0177", 0o177), ("177", 0o177), ("089", 0), ("0x7", 0), ("0000000000177", 0o177), (" +7", 7)]
+        {
             assert_eq!(octal(text), Some(value), "{text:?}");
         }
         for text in ["1000", "8", "x", "-1", ""] {
