@@ -1,7 +1,7 @@
 //! The network connection: one socket, or two pipes (`sshd -i` behind a ProxyCommand).
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
 use nix::sys::socket::{SockaddrStorage, getpeername, setsockopt, sockopt};
@@ -40,7 +40,7 @@ impl NetworkEnds {
 
     /// The numeric address at the other end, or theirs' word for a connection that is not a socket.
     pub(crate) fn peer_address(&self) -> String {
-        let address: Option<SockaddrStorage> = getpeername(std::os::fd::AsRawFd::as_raw_fd(&self.input)).ok();
+        let address: Option<SockaddrStorage> = getpeername(self.input.as_raw_fd()).ok();
         let v4 = address.as_ref().and_then(|address| address.as_sockaddr_in()).map(|v4| v4.ip().to_string());
         let v6 = address.as_ref().and_then(|address| address.as_sockaddr_in6()).map(|v6| v6.ip().to_canonical());
         v4.or(v6.map(|ip| ip.to_string())).unwrap_or_else(|| events::Endpoint::unknown().address)
@@ -105,11 +105,5 @@ impl Network {
     /// Bytes on the wire so far, in this process: to the peer, from the peer.
     pub(crate) fn transferred(&self) -> (u64, u64) {
         (self.sent, self.received)
-    }
-}
-
-impl AsFd for Network {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.input.as_fd()
     }
 }

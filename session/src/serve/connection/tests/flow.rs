@@ -103,6 +103,31 @@ fn what_a_command_does_not_read_any_more_is_swallowed() {
 }
 
 #[test]
+fn a_peer_that_takes_no_more_ends_the_writer() {
+    in_runtime(async {
+        let mut bench = Bench::new(terms());
+        let command = bench.start_command(0, 1_000_000).await;
+        bench.send(&request(0, "eow@openssh.com", false, |_| {}));
+        assert_eq!(kinds(&bench.sent()), ["96"]);
+        let written = sys::fd::write(command.stdout.as_fd(), b"y\n");
+        assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+        // What the peer sends still arrives.
+        bench.send(&data(0, b"to the end"));
+        bench.send(&message(msg::SSH_MSG_CHANNEL_EOF, 0));
+        let mut stdin = std::fs::File::from(command.stdin);
+        let reading = std::thread::spawn(move || {
+            let mut read = Vec::new();
+            stdin.read_to_end(&mut read).unwrap();
+            read
+        });
+        bench.until(|_| reading.is_finished()).await;
+        assert_eq!(reading.join().unwrap(), b"to the end");
+        bench.command_ends(0, 141).await;
+        assert_eq!(kinds(&bench.sent()), ["exit-status", "97"]);
+    });
+}
+
+#[test]
 fn data_on_the_errors_stream_of_the_peer_costs_window_only() {
     in_runtime(async {
         let mut bench = Bench::new(terms());
