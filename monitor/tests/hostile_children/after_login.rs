@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use settings::keywords::Id;
 
 use crate::Test;
-use crate::role::END;
+use crate::role::{END, LASTS};
 use crate::stand_in::{LOGGED_IN, Monitor, SESSION_ID, decoded, exchange};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -19,6 +19,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("sessions_are_bounded_and_start_once", sessions_are_bounded_and_start_once),
     ("later_hashes_are_signed_and_the_session_id_never_again", later_hashes_are_signed),
     ("names_are_for_sftp_only", names_are_for_sftp_only),
+    ("a_session_that_goes_hangs_up_its_terminals", a_session_that_goes_hangs_up_its_terminals),
+    ("a_closed_channel_hangs_up_its_terminal", a_closed_channel_hangs_up_its_terminal),
+    ("signals_reach_commands_that_the_client_chose", signals_reach_commands_that_the_client_chose),
     ("random_frames_end_the_session_without_a_panic", random_frames_end_the_session),
 ];
 
@@ -142,6 +145,63 @@ fn names_are_for_sftp_only() {
     assert_eq!(name_of_root(&sftp, ""), Some("root".to_owned()));
     assert_eq!(name_of_root(&sftp, "command=\"/bin/date\""), None);
     assert_eq!(name_of_root(&[], ""), None);
+}
+
+/// A command that lasts, on a terminal whose master is returned.
+fn lasting_on_terminal(monitor: &Monitor, session: u32) -> File {
+    let size = TerminalSize { columns: 80, rows: 24, width: 0, height: 0 };
+    monitor.send(LOGGED_IN, &LoggedInRequest::OpenTerminal { session, term: "xterm".to_owned(), size });
+    let (answer, mut descriptors) = monitor.receive_raw().expect("an answer");
+    assert!(matches!(decoded(LOGGED_IN, &answer), LoggedInAnswer::Terminal { .. }));
+    let mut master = File::from(descriptors.pop().expect("the master"));
+    let (answer, descriptors) = start(monitor, session, Wanted::Command(LASTS.to_vec()));
+    assert!(matches!(answer, LoggedInAnswer::Started { on_terminal: true }) && descriptors.is_empty(), "{answer:?}");
+    let mut said = [0; LASTS.len()];
+    master.read_exact(&mut said).expect("output");
+    assert_eq!(said, LASTS);
+    master
+}
+
+/// The terminal's last user has gone: reading from the master fails, it does not wait.
+fn is_hung_up(mut master: File) -> bool {
+    master.read(&mut [0]).is_err()
+}
+
+fn a_session_that_goes_hangs_up_its_terminals() {
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    let master = lasting_on_terminal(&monitor, 0);
+    monitor.send_raw(END);
+    monitor_ends(&monitor, 0);
+    assert!(is_hung_up(master));
+}
+
+fn a_closed_channel_hangs_up_its_terminal() {
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    let master = lasting_on_terminal(&monitor, 3);
+    monitor.send(LOGGED_IN, &LoggedInRequest::CloseSession { session: 3 });
+    assert!(is_hung_up(master));
+}
+
+fn signals_reach_commands_that_the_client_chose() {
+    let kill = || LoggedInRequest::Signal { session: 0, name: "KILL".to_owned() };
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    let (_, _pipes) = start(&monitor, 0, Wanted::Command(LASTS.to_vec()));
+    monitor.send(LOGGED_IN, &kill());
+    let ended: LoggedInAnswer = monitor.receive(LOGGED_IN).expect("the end");
+    let by_signal = EndedHow::Signal { name: "KILL".to_owned(), core_dumped: false };
+    assert!(matches!(ended, LoggedInAnswer::Ended { session: 0, how } if how == by_signal));
+    let monitor = Monitor::under(&[(Id::ForceCommand, "lasts")], "");
+    monitor.reach(LOGGED_IN);
+    let (_, _pipes) = start(&monitor, 0, Wanted::Shell);
+    monitor.send(LOGGED_IN, &kill());
+    // Requests are served in order: by this answer the signal would have been sent, and its effect be told first.
+    let signed: LoggedInAnswer =
+        monitor.ask(LOGGED_IN, &LoggedInRequest::SignRekey(exchange(&[1; 32]))).expect("an answer");
+    assert!(matches!(signed, LoggedInAnswer::Signed(_)), "{signed:?}");
+    assert!(monitor.log().contains("signal KILL is not sent to session 0"), "{}", monitor.log());
 }
 
 fn random_frames_end_the_session() {

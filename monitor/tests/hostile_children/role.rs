@@ -14,6 +14,9 @@ pub(crate) const END: &[u8] = &[0xff];
 /// A relay is at work.
 pub(crate) const HELLO: &[u8] = &[0xfe];
 
+/// A command that lasts until a signal ends it.
+pub(crate) const LASTS: &[u8] = b"lasts";
+
 /// Which program this process stands for.
 pub(crate) enum Role {
     /// `sshd-preauth` and `sshd-session`: passes frames on, in both directions, with their descriptors.
@@ -74,6 +77,10 @@ fn pass(from: BorrowedFd<'_>, to: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
 
 fn tell(link: OwnedFd) {
     let (start, _, _): (LaunchStart, _, _) = ipc::start::receive(link).expect("a start message");
-    print!("{}", String::from_utf8_lossy(start.arguments.last().expect("arguments")));
+    let command = start.arguments.last().expect("arguments");
+    print!("{}", String::from_utf8_lossy(command));
     std::io::stdout().flush().expect("standard output is given");
+    if command == LASTS {
+        nix::unistd::pause();
+    }
 }
