@@ -34,6 +34,8 @@ pub struct Keyword {
     pub repeat: Repeat,
     /// How the value is written.
     pub written: &'static str,
+    /// What each word means, for keywords that take one of a few.
+    pub words: &'static [(&'static str, &'static str)],
     /// What it does.
     pub doc: &'static str,
     /// Which file it stands in.
@@ -65,6 +67,8 @@ pub enum Scope {
 pub enum Status {
     /// It has.
     Works,
+    /// Not all of it; the text says what happens instead.
+    Partly(&'static str),
     /// It is read, checked and shown; `sshd -t` says that it has no effect yet.
     Later,
     /// Read and shown for the sake of shared files; it can have no effect here. The text says why.

@@ -15,6 +15,9 @@ pub trait Kind {
     /// How a value is written, in words for the manual.
     const WRITTEN: &'static str;
 
+    /// What each word means, for kinds that take one of a few words.
+    const WORDS: &'static [(&'static str, &'static str)] = &[];
+
     /// The value of a keyword whose default is that no line was given; only lists have one.
     fn nothing() -> Option<Self::Value> {
         None

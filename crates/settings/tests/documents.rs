@@ -119,12 +119,19 @@ fn paragraph(keyword: &Keyword) -> String {
     let mut text =
         format!(".It Cm {} Ar {}\n{}\n", keyword.name, escaped(keyword.written), escaped(keyword.doc.trim()));
     let default = default_lines(keyword);
+    if !keyword.words.is_empty() {
+        text.push_str(".Bl -tag -width Ds -compact\n");
+        for (word, meaning) in keyword.words {
+            writeln!(text, ".It Cm {}\n{}", escaped(word), escaped(meaning.trim())).unwrap();
+        }
+        text.push_str(".El\n");
+    }
     if let Some(algorithms) = algorithms(keyword) {
         writeln!(text, "Known are {}.", algorithms.all.join(", ")).unwrap();
     }
     match default.as_slice() {
         [] => text.push_str("Not set by default.\n"),
-        lines => writeln!(text, "The default is\n.Li {} .", escaped(&lines.join(" "))).unwrap(),
+        lines => writeln!(text, "The default is\n.Li {} .", escaped(&lines.join(" ")).replace(',', ",\\:")).unwrap(),
     }
     writeln!(text, "{}", keyword.repeat.sentence()).unwrap();
     if keyword.place == Scope::Anywhere {
@@ -135,6 +142,7 @@ fn paragraph(keyword: &Keyword) -> String {
     }
     match keyword.status {
         Status::Works => {}
+        Status::Partly(instead) => writeln!(text, "Not complete yet: {instead}.").unwrap(),
         Status::Later => text.push_str("Has no effect yet.\n"),
         Status::Never(why) => writeln!(text, "Has no effect: {why}.").unwrap(),
     }
@@ -171,6 +179,7 @@ fn withdrawn() -> String {
 fn status(keyword: &Keyword) -> String {
     match keyword.status {
         Status::Works => "works".to_owned(),
+        Status::Partly(instead) => format!("partly: {instead}"),
         Status::Later => "later".to_owned(),
         Status::Never(why) => format!("no effect: {why}"),
     }

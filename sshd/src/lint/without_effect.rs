@@ -35,6 +35,7 @@ fn not_built(lint: &mut Lint<'_>) {
         let keyword = Keyword::of(said.setting.id());
         let text = match keyword.status {
             Status::Works => continue,
+            Status::Partly(instead) => format!("{} has no effect yet: {instead}", keyword.name),
             Status::Later => format!("{} has no effect yet", keyword.name),
             Status::Never(why) => format!("{} has no effect: {why}", keyword.name),
         };

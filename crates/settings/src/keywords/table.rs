@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Status::{Later, Never, Works};
+use super::Status::{Later, Never, Partly, Works};
 use super::{ItsFile, Keyword, Process, Scope};
 use crate::arguments::{Arguments, parse_plain};
 use crate::paths::{PIDFILE, XAUTH, in_libexecdir, in_sysconfdir};
@@ -48,6 +48,7 @@ macro_rules! keywords {
             status: $status,
             repeat: <$kind as Kind>::REPEAT,
             written: <$kind as Kind>::WRITTEN,
+            words: <$kind as Kind>::WORDS,
             doc: concat!($($doc),+),
             file: keywords!(@file $($file)?),
             default: || vec![$(Cow::from($default)),*],
@@ -168,7 +169,7 @@ keywords! {
     /// An address to listen on; without a port, on every Port. By default all addresses of this host.
     listen_address, ListenAddress, ListenAddresses, [], Global, [Listener], Works;
     /// Whether PAM checks accounts and sessions, and answers password and keyboard-interactive logins.
-    use_pam, UsePAM, YesNo, ["no"], Global, [Monitor], Later;
+    use_pam, UsePAM, YesNo, ["no"], Global, [Monitor], Partly("accounts are checked with the shadow database instead");
     /// The name under which PAM looks up its stack.
     pam_service_name, PAMServiceName, Word, ["sshd"], Anywhere, [Monitor], Later;
     /// How long a connection may take to log in; 0 means as long as it likes.
@@ -209,7 +210,7 @@ keywords! {
         KbdInteractiveAuthentication / "ChallengeResponseAuthentication" / "SKeyAuthentication", YesNo, ["yes"],
         Anywhere, [Monitor, Preauth], Later;
     /// Whether /etc/motd is printed in interactive sessions.
-    print_motd, PrintMotd, YesNo, ["yes"], Global, [Launch], Later;
+    print_motd, PrintMotd, YesNo, ["yes"], Global, [Launch], Works;
     /// Whether the time of the last login is printed in interactive sessions.
     print_last_log, PrintLastLog, YesNo, ["yes"], Global, [Launch], Later;
     /// Whether X11 may be forwarded.
@@ -244,11 +245,11 @@ keywords! {
     /// Whether an existing socket file is removed before a forwarding listens on it.
     stream_local_bind_unlink, StreamLocalBindUnlink, YesNo, ["no"], Anywhere, [Session], Later;
     /// The digest of fingerprints in the log.
-    fingerprint_hash, FingerprintHash, LastOneOf<FingerprintHash>, ["SHA256"], Global, [Monitor], Works;
+    fingerprint_hash, FingerprintHash, LastOneOf<FingerprintHash>, ["SHA256"], Global, [Monitor], Partly("fingerprints are SHA-256");
     /// Whether a file tells the session which credentials were used (SSH_USER_AUTH).
     expose_auth_info, ExposeAuthInfo, YesNo, ["no"], Anywhere, [Monitor], Later;
     /// Whether the connection is ended without a login; of use in Match blocks.
-    refuse_connection, RefuseConnection, YesNo, ["no"], Anywhere, [Monitor], Later;
+    refuse_connection, RefuseConnection, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// The file that holds the listener's process id.
     pid_file, PidFile, OptionalPath, [PIDFILE], Global, [Listener], Works;
     /// Groups for diffie-hellman-group-exchange.
@@ -260,11 +261,11 @@ keywords! {
     /// Message authentication codes, the preferred one first.
     macs, Macs, MacList, [DEFAULT], Global, [Preauth, Session], Works;
     /// A file whose text is sent before login.
-    banner, Banner, OptionalPath, ["none"], Anywhere, [Monitor], Later;
+    banner, Banner, OptionalPath, ["none"], Anywhere, [Monitor], Works;
     /// A command that is run whatever the client asks for; internal-sftp needs no program.
     force_command, ForceCommand, RawLine, ["none"], Anywhere, [Monitor], Works;
     /// A directory that becomes the root directory of the session; root must own all of its path.
-    chroot_directory, ChrootDirectory, WrittenPath, ["none"], Anywhere, [Monitor, Launch], Later;
+    chroot_directory, ChrootDirectory, WrittenPath, ["none"], Anywhere, [Monitor, Launch], Works;
     /// Keys of certification authorities for user certificates.
     trusted_user_ca_keys, TrustedUserCAKeys, OptionalPath, ["none"], Anywhere, [Monitor], Later;
     /// A library for security keys.
@@ -313,7 +314,7 @@ keywords! {
     authorized_keys_file, AuthorizedKeysFile, PathList, [".ssh/authorized_keys .ssh/authorized_keys2"], Anywhere,
         [Monitor], Works;
     /// Files with keys that may not log in: a list of keys or a revocation list.
-    revoked_keys, RevokedKeys, PathList, [], Anywhere, [Monitor], Later;
+    revoked_keys, RevokedKeys, PathList, [], Anywhere, [Monitor], Partly("while it is set, no key is accepted");
     /// A private key of this host.
     host_key, HostKey / "HostDSAKey", KeyPaths, [
         in_sysconfdir("ssh_host_rsa_key"),
@@ -336,7 +337,7 @@ keywords! {
     /// Environment variables that are set in every session.
     set_env, SetEnv, EnvironmentAssignments, [], Anywhere, [Launch], Works;
     /// Which methods, in which order, are enough to log in.
-    authentication_methods, AuthenticationMethods, AuthenticationMethods, ["any"], Anywhere, [Monitor], Later;
+    authentication_methods, AuthenticationMethods, AuthenticationMethods, ["any"], Anywhere, [Monitor], Works;
     /// Places in OpenSSH's source that log more.
     log_verbose, LogVerbose, VerboseList, [], Anywhere, [], Never("it names places in OpenSSH's source");
     /// How long channels may be idle, by their type.
@@ -360,7 +361,7 @@ keywords! {
     /// Addresses that remote forwarding may listen on.
     permit_listen, PermitListen, PermitListens, ["any"], Anywhere, [Monitor, Session], Later;
     /// Whether users may set environment variables in ~/.ssh/environment and authorized_keys.
-    permit_user_environment, PermitUserEnvironment, PermitUserEnvironment, ["no"], Global, [Monitor], Later;
+    permit_user_environment, PermitUserEnvironment, PermitUserEnvironment, ["no"], Global, [Monitor], Works;
     /// What signatures of security keys must prove.
     pubkey_auth_options, PubkeyAuthOptions, PubkeyOptions, ["none"], Anywhere, [Monitor], Works;
     /// How long sources that misbehaved are refused.

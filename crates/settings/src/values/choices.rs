@@ -16,6 +16,8 @@ pub trait Choice: Copy + Debug + PartialEq + Serialize + DeserializeOwned + 'sta
     const ANY_CASE: bool = true;
     /// The words, for the manual.
     const WRITTEN: &'static str;
+    /// What they mean, for the manual.
+    const MEANINGS: &'static [(&'static str, &'static str)];
 
     /// The word that stands for this value.
     fn word(self) -> &'static str {
@@ -35,6 +37,7 @@ pub struct OneOf<T>(PhantomData<T>);
 impl<T: Choice> Kind for OneOf<T> {
     type Value = T;
     const WRITTEN: &'static str = T::WRITTEN;
+    const WORDS: &'static [(&'static str, &'static str)] = T::MEANINGS;
 
     fn parse(arguments: &mut Arguments<'_>) -> Result<T, Complaint> {
         let word = arguments.required()?;
@@ -54,6 +57,7 @@ impl<T: Choice> Kind for LastOneOf<T> {
     type Value = T;
     const REPEAT: Repeat = Repeat::LastWins;
     const WRITTEN: &'static str = T::WRITTEN;
+    const WORDS: &'static [(&'static str, &'static str)] = T::MEANINGS;
 
     fn parse(arguments: &mut Arguments<'_>) -> Result<T, Complaint> {
         OneOf::parse(arguments)
@@ -75,6 +79,7 @@ pub type YesNo = OneOf<bool>;
 impl Choice for bool {
     const WORDS: &'static [(&'static str, Self)] = &[("yes", true), ("no", false)];
     const WRITTEN: &'static str = "yes|no";
+    const MEANINGS: &'static [(&'static str, &'static str)] = &[];
 }
 
 macro_rules! choices {
@@ -90,6 +95,7 @@ macro_rules! choices {
                 &[$(($word, Self::$variant),)+ $($(($other, Self::$target),)+)?];
             const ANY_CASE: bool = $any_case;
             const WRITTEN: &'static str = $written;
+            const MEANINGS: &'static [(&'static str, &'static str)] = &[$(($word, concat!($($doc),+))),+];
         }
     )+};
 }
