@@ -1,6 +1,6 @@
 //! What this binary does when the monitor has started it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ pub(crate) const END: &[u8] = &[0xff];
 /// A relay is at work.
 pub(crate) const HELLO: &[u8] = &[0xfe];
 
-/// A command that lasts until a signal ends it.
+/// A command that lasts until a signal ends it, or until the test is gone.
 pub(crate) const LASTS: &[u8] = b"lasts";
 
 /// Which program this process stands for.
@@ -81,6 +81,6 @@ fn tell(link: OwnedFd) {
     print!("{}", String::from_utf8_lossy(command));
     std::io::stdout().flush().expect("standard output is given");
     if command == LASTS {
-        nix::unistd::pause();
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
     }
 }
