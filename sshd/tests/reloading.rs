@@ -154,6 +154,20 @@ fn a_wildcard_can_take_the_place_of_an_address() {
 }
 
 #[test]
+fn an_address_that_cannot_be_exchanged_is_taken_again() {
+    let (site, port) = (Site::new(), free_port());
+    // Keeps the wildcard from being listened on, which shows only when our own address has been given up.
+    let _other = std::net::TcpListener::bind(("127.0.0.2", port)).unwrap();
+    site.configure(&listen_lines(&[port]));
+    let mut sshd = Foreground::listening(&site, port);
+    site.configure(&format!("ListenAddress 0.0.0.0:{port}"));
+    sshd.signal(Signal::SIGHUP);
+    let line = sshd.wait_for("The configuration stays as it was");
+    assert!(line.contains(&format!("Bind to port {port} on 0.0.0.0 failed")), "{line}");
+    connect(port).unwrap();
+}
+
+#[test]
 fn the_log_goes_on_in_a_new_file_and_the_pid_file_moves() {
     let (site, port) = (Site::new(), free_port());
     site.configure(&listen_lines(&[port]));
