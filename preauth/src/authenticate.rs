@@ -61,8 +61,7 @@ where
                 _ => peer.unimplemented(),
             },
             Happened::Disconnected { reason, text } => {
-                monitor.record(Event::ReceivedDisconnect { reason, text });
-                return Err(Ending::Over);
+                return Err(ending::disconnected(reason, text, monitor));
             }
             Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
             Happened::NewKeys => {}

@@ -17,8 +17,7 @@ pub(crate) fn exchange_keys(peer: &mut Peer, monitor: Monitor<KeyExchange>) -> R
             }
             Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
             Happened::Disconnected { reason, text } => {
-                monitor.record(Event::ReceivedDisconnect { reason, text });
-                return Err(Ending::Over);
+                return Err(ending::disconnected(reason, text, &monitor));
             }
             _ => return Err(out_of_order(peer, &monitor)),
         }
@@ -30,8 +29,7 @@ pub(crate) fn exchange_keys(peer: &mut Peer, monitor: Monitor<KeyExchange>) -> R
             Happened::NewKeys => return Ok(monitor),
             Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
             Happened::Disconnected { reason, text } => {
-                monitor.record(Event::ReceivedDisconnect { reason, text });
-                return Err(Ending::Over);
+                return Err(ending::disconnected(reason, text, &monitor));
             }
             _ => return Err(out_of_order(peer, &monitor)),
         }

@@ -16,6 +16,9 @@ use crate::ending::ConnectionError;
 /// How long a peer that is told to go may take to read it.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How many SSH_MSG_DEBUG of a peer reach the log; the others are passed over.
+const MOST_DEBUG_MESSAGES: u32 = 16;
+
 /// Somebody on the network.
 pub(crate) struct Peer {
     transport: Transport,
@@ -23,6 +26,8 @@ pub(crate) struct Peer {
     /// The second of two pipes; a socket is read and written through one descriptor.
     writes: Option<OwnedFd>,
     host_keys: Vec<(u32, Vec<u8>)>,
+    /// Words for the log that the peer may still say.
+    debug_messages_left: u32,
 }
 
 /// What has happened on the network: [`Event`] as a value of its own.
@@ -62,17 +67,23 @@ impl Peer {
         };
         let host_keys = start.host_keys.iter().map(|key| (key.index, key.blob.clone())).collect();
         let transport = Transport::accept(server_settings(start), locked_down);
-        Ok(Self { transport, reads, writes, host_keys })
+        Ok(Self { transport, reads, writes, host_keys, debug_messages_left: MOST_DEBUG_MESSAGES })
     }
 
     /// What happens next; output goes out and input comes in meanwhile. `monitor` is watched: it never speaks unasked,
     /// so whatever is to be seen there is its end.
     pub(crate) fn next(&mut self, monitor: BorrowedFd<'_>) -> Result<Happened, ConnectionError> {
         loop {
-            if let Some(event) = self.transport.next_event().map_err(ConnectionError::Transport)? {
-                return Ok(event.into());
+            match self.transport.next_event().map_err(ConnectionError::Transport)? {
+                None => self.wait(monitor)?,
+                Some(Event::Debug { text }) => {
+                    if let Some(left) = self.debug_messages_left.checked_sub(1) {
+                        self.debug_messages_left = left;
+                        return Ok(Happened::Debug { text: text.to_owned() });
+                    }
+                }
+                Some(event) => return Ok(event.into()),
             }
-            self.wait(monitor)?;
         }
     }
 

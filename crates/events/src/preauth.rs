@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConnectionFacts, Level, Loggable};
 
+/// SSH_DISCONNECT_BY_APPLICATION (RFC 4253 section 11.1)
+const BY_APPLICATION: u32 = 11;
+
 /// Events before login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -18,6 +21,8 @@ pub enum Event {
         /// The peer's words.
         text: String,
     },
+    /// That was the end.
+    Disconnected,
     /// We ended the connection and told the peer why.
     Disconnecting {
         /// Our words.
@@ -70,6 +75,8 @@ impl Loggable for Event {
             Self::InvalidIdentification { .. }
             | Self::ClosedBeforeIdentification
             | Self::BrokenBeforeIdentification { .. } => Level::Verbose,
+            // What clients say when their users have had enough; anything else is a complaint.
+            Self::ReceivedDisconnect { reason, .. } if *reason != BY_APPLICATION => Level::Error,
             Self::Debug { .. } => Level::Debug1,
             _ => Level::Info,
         }
@@ -81,6 +88,7 @@ impl Loggable for Event {
             Self::ConnectionClosed => format!("Connection closed by {}", facts.peer_with_user()),
             Self::ConnectionReset => format!("Connection reset by {}", facts.peer_with_user()),
             Self::ReceivedDisconnect { reason, text } => format!("Received disconnect from {peer}:{reason}: {text}"),
+            Self::Disconnected => format!("Disconnected from {}", facts.peer_with_user()),
             Self::Disconnecting { why } => format!("Disconnecting {}: {why}", facts.peer_with_user()),
             Self::InvalidIdentification { line } => {
                 format!("kex_exchange_identification: client sent invalid protocol identifier \"{line}\"")
