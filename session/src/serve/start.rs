@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use ipc::start::{self, Granted, SessionStart, SftpGranted};
 use ipc::{Asking, IpcError};
@@ -128,6 +129,8 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds) -> Option<sftp::Clie
     if start.granted.sftp == SftpGranted::No {
         return None;
     }
+    // The time zone, for the dates of long names and of log lines.
+    let _ = sys::local_time::local_time(SystemTime::now());
     let uid = start.identity.as_ref().map_or_else(|| nix::unistd::getuid().as_raw(), |identity| identity.uid);
     let open_files = getrlimit(Resource::RLIMIT_NOFILE).map_or(OTHER_DESCRIPTORS, |(soft, _)| soft);
     Some(sftp::Client {
