@@ -89,12 +89,15 @@ mod tests {
         );
         assert!(warned(&format!("Include {}\nPasswordAuthentication yes\n", included.display())).is_empty());
         std::fs::remove_file(&included).unwrap();
+        is_warned("MaxAuthTries 3\nMaxAuthTries 4\n", "line 2: warning: no effect");
     }
 
     #[test]
     fn global_looking_lines_in_a_block() {
         is_warned("Match User fred\n    X11Forwarding no\n\nPermitRootLogin no\n", "line 4: warning: PermitRootLogin");
+        is_warned("Match User fred\nX11Forwarding no\nPermitRootLogin no\n", "line 3: warning: PermitRootLogin");
         assert!(warned("Match User fred\nX11Forwarding no\nPermitTTY no\n").is_empty());
+        assert!(warned("Match User root,fred\nPermitRootLogin no\n").is_empty());
         assert!(warned("Match User fred\n  X11Forwarding no\nMatch all\nPermitTTY no\n").is_empty());
     }
 

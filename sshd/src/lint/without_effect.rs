@@ -10,21 +10,22 @@ use settings::keywords::{Keyword, Status};
 use super::Lint;
 
 pub(super) fn look(lint: &mut Lint<'_>) {
-    lost_to_another_file(lint);
+    lost_to_an_earlier_line(lint);
     not_built(lint);
     unmatched_includes(lint);
 }
 
-/// The trap of drop-in files: they are read first, so what the main file says behind them does nothing.
-fn lost_to_another_file(lint: &mut Lint<'_>) {
+/// The trap of drop-in files: they are read first, so what the main file says behind them does nothing. The same within
+/// one file, where people expect the last line to count.
+fn lost_to_an_earlier_line(lint: &mut Lint<'_>) {
     let settings = &lint.loaded.settings;
     let value_at = |place| settings.said.iter().find(|said| said.place == place).map(|said| &said.setting);
     for (origin, said) in origins(settings, &MatchFacts::default()).iter().zip(&settings.said) {
-        let Outcome::Lost(first) = origin.outcome else { continue };
-        let elsewhere = first.file != origin.place.file && first.file != 0;
-        if elsewhere && origin.block.is_none() && value_at(first) != Some(&said.setting) {
-            let (keyword, first) = (Keyword::of(origin.keyword).name, lint.name(first));
-            lint.warn(origin.place, format!("no effect: {keyword} is already set by {first}; change it there"));
+        let Outcome::Lost(winner) = origin.outcome else { continue };
+        // What the command line says is meant to win.
+        if winner.file != 0 && origin.block.is_none() && value_at(winner) != Some(&said.setting) {
+            let (keyword, winner) = (Keyword::of(origin.keyword).name, lint.name(winner));
+            lint.warn(origin.place, format!("no effect: {keyword} is already set by {winner}; change it there"));
         }
     }
 }

@@ -94,6 +94,9 @@ fn check(list: &str, known: &Known) -> Result<(), Complaint> {
 
 fn expand(word: &str, known: &Known) -> Result<Vec<String>, Complaint> {
     let default = || known.default.iter().copied();
+    if word == "-" {
+        return Ok(default().map(str::to_owned).collect());
+    }
     let items: Vec<&str> = match (word.as_bytes().first(), word.get(1..)) {
         (Some(b'+'), Some(said)) => default().chain(said.split(',')).collect(),
         (Some(b'^'), Some(said)) => said.split(',').chain(default()).collect(),
