@@ -11,6 +11,7 @@ use wire::{Reader, WireError, Write};
 
 use crate::ask_monitor::{Monitor, Recording};
 use crate::ending::{self, Ending};
+use crate::next_step::next_step;
 use crate::peer::{Happened, Peer};
 use crate::userauth_request::{HOSTBOUND, Method, UserauthRequest};
 
@@ -51,7 +52,7 @@ where
     P::Request: Recording,
 {
     loop {
-        match peer.next(monitor.socket()).map_err(|error| ending::end(error, peer, monitor))? {
+        match next_step(peer, monitor)? {
             Happened::Packet(payload) => match payload.first() {
                 Some(&SSH_MSG_SERVICE_REQUEST) => {
                     accept_service(peer, monitor, &payload)?;
@@ -60,13 +61,8 @@ where
                 Some(&SSH_MSG_USERAUTH_REQUEST) if *service_accepted => return Ok(payload),
                 _ => peer.unimplemented(),
             },
-            Happened::Disconnected { reason, text } => {
-                return Err(ending::disconnected(reason, text, monitor));
-            }
-            Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
-            Happened::NewKeys => {}
-            Happened::SignExchangeHash { .. } | Happened::PeerIdentified => {
-                // One exchange is signed before login, by this server's own choice: nobody needs a second one.
+            // One exchange is signed before login: nobody needs a second one.
+            _ => {
                 let why = "rekeying before login is not possible".to_owned();
                 return Err(ending::disconnect(SSH_DISCONNECT_PROTOCOL_ERROR, why, peer, monitor));
             }

@@ -56,17 +56,6 @@ where
     Ending::Over
 }
 
-/// Records that the peer has said SSH_MSG_DISCONNECT.
-pub(crate) fn disconnected<P>(reason: u32, text: String, monitor: &Monitor<P>) -> Ending
-where
-    P: Phase,
-    P::Request: Recording,
-{
-    monitor.record(Event::ReceivedDisconnect { reason, text });
-    monitor.record(Event::Disconnected);
-    Ending::Over
-}
-
 /// Tells the peer to go, and the log why.
 pub(crate) fn disconnect<P>(reason: u32, why: String, peer: &mut Peer, monitor: &Monitor<P>) -> Ending
 where

@@ -1,38 +1,26 @@
 //! RFC 4253 section 7: the first key exchange.
 
-use events::preauth::Event;
 use ipc::phases::{ExchangeToSign, KeyExchange, NamingUser};
 use wire::msg::SSH_DISCONNECT_PROTOCOL_ERROR;
 
 use crate::ask_monitor::Monitor;
 use crate::ending::{self, Ending};
+use crate::next_step::next_step;
 use crate::peer::{Happened, Peer};
 
 /// Until both directions are encrypted. The host key signs on the way, once.
 pub(crate) fn exchange_keys(peer: &mut Peer, monitor: Monitor<KeyExchange>) -> Result<Monitor<NamingUser>, Ending> {
-    let to_sign = loop {
-        match peer.next(monitor.socket()).map_err(|error| ending::end(error, peer, &monitor))? {
-            Happened::SignExchangeHash { host_key, algorithm, exchange_hash } => {
-                break ExchangeToSign { host_key, algorithm, exchange_hash };
-            }
-            Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
-            Happened::Disconnected { reason, text } => {
-                return Err(ending::disconnected(reason, text, &monitor));
-            }
-            _ => return Err(out_of_order(peer, &monitor)),
+    let to_sign = match next_step(peer, &monitor)? {
+        Happened::SignExchangeHash { host_key, algorithm, exchange_hash } => {
+            ExchangeToSign { host_key, algorithm, exchange_hash }
         }
+        _ => return Err(out_of_order(peer, &monitor)),
     };
     let (signature, monitor) = monitor.sign_exchange(to_sign)?;
     peer.signature(&signature).map_err(|error| ending::end(error, peer, &monitor))?;
-    loop {
-        match peer.next(monitor.socket()).map_err(|error| ending::end(error, peer, &monitor))? {
-            Happened::NewKeys => return Ok(monitor),
-            Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
-            Happened::Disconnected { reason, text } => {
-                return Err(ending::disconnected(reason, text, &monitor));
-            }
-            _ => return Err(out_of_order(peer, &monitor)),
-        }
+    match next_step(peer, &monitor)? {
+        Happened::NewKeys => Ok(monitor),
+        _ => Err(out_of_order(peer, &monitor)),
     }
 }
 

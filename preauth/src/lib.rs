@@ -22,6 +22,7 @@ mod ending;
 mod exchange_keys;
 mod exchange_versions;
 mod hand_over;
+mod next_step;
 mod peer;
 mod userauth_request;
 
