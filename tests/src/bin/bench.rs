@@ -172,17 +172,24 @@ impl Place {
         let running = self.start(server, "");
         let clients: Vec<Child> = (0..5)
             .map(|_| {
-                let mut command = self.command(&running, "ssh", &["-n"]);
-                command.arg(self.target()).arg("exec sleep 1000").stdout(Stdio::null()).spawn().expect("ssh")
+                let mut command = self.command(&running, "ssh", &[]);
+                // It ends with its input, and so with the client.
+                command
+                    .arg(self.target())
+                    .arg("exec cat")
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .expect("ssh")
             })
             .collect();
         let listener = running.server();
-        let sleepers = || descendants_of(listener).into_iter().filter(|pid| name_of(*pid) == "sleep").count();
-        wait_until("five sessions are idle", || sleepers() == 5);
+        let commands = || descendants_of(listener).into_iter().filter(|pid| name_of(*pid) == "cat").count();
+        wait_until("five sessions are idle", || commands() == 5);
         // Only what is left when the login's own work is over.
         std::thread::sleep(Duration::from_millis(500));
         let family = descendants_of(listener);
-        let private: u64 = family.into_iter().filter(|pid| name_of(*pid) != "sleep").map(private_kilobytes).sum();
+        let private: u64 = family.into_iter().filter(|pid| name_of(*pid) != "cat").map(private_kilobytes).sum();
         for mut client in clients {
             let _ = client.kill();
             let _ = client.wait();
