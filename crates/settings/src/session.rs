@@ -23,7 +23,8 @@ settings_of_one_process! {
         /// umask for sockets of forwardings.
         stream_local_bind_mask: u32 = StreamLocalBindMask,
         /// After how long a connection without channels is closed.
-        unused_connection_timeout: Option<Seconds> = UnusedConnectionTimeout,
+        unused_connection_timeout: Option<Seconds> = UnusedConnectionTimeout =>
+            |effective: &Effective| effective.unused_connection_timeout.filter(|time| !time.is_zero()),
         /// Whether X11 may be forwarded.
         x11_forwarding: bool = X11Forwarding,
         /// Whether X11 displays listen on loopback alone.

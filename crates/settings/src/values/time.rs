@@ -39,7 +39,7 @@ impl Kind for Time {
     }
 }
 
-/// A time, or `none`; a later `none` replaces an earlier time, as theirs.
+/// A time, or `none`; zero means the same. A later `none` (but not a later 0) replaces an earlier time, as theirs.
 pub struct OptionalTime;
 
 impl Kind for OptionalTime {
@@ -49,7 +49,7 @@ impl Kind for OptionalTime {
     fn parse(arguments: &mut Arguments<'_>) -> Result<Option<Seconds>, Complaint> {
         match arguments.required()? {
             word if word.eq_ignore_ascii_case("none") => Ok(None),
-            word => whole_seconds(word).map(|time| (!time.is_zero()).then_some(time)),
+            word => whole_seconds(word).map(Some),
         }
     }
 
@@ -62,7 +62,8 @@ impl Kind for OptionalTime {
     }
 
     fn show(value: &Self::Value, _from_match: bool) -> Vec<String> {
-        vec![value.map_or_else(|| "none".to_owned(), |time| time.0.to_string())]
+        let limit = value.filter(|time| !time.is_zero());
+        vec![limit.map_or_else(|| "none".to_owned(), |time| time.0.to_string())]
     }
 }
 
@@ -163,6 +164,7 @@ mod tests {
         let mut value = Some(Seconds(5));
         assert!(!OptionalTime::take_later(&mut value, &Some(Seconds(7))));
         assert_eq!(value, Some(Seconds(5)));
+        assert!(!OptionalTime::take_later(&mut value, &Some(Seconds(0))));
         assert!(OptionalTime::take_later(&mut value, &None));
         assert_eq!(value, None);
     }
