@@ -12,9 +12,10 @@ mod odd_values;
 mod without_effect;
 
 use config::Loaded;
-use keys::PrivateKey;
 use settings::keywords::Id;
 use settings::{Effective, Place, Said};
+
+use crate::listen::host_keys::HostKeys;
 
 /// What is being looked at, and what was found.
 pub(crate) struct Lint<'a> {
@@ -23,14 +24,15 @@ pub(crate) struct Lint<'a> {
     warnings: Vec<(Option<Place>, String)>,
 }
 
-/// Warnings about a configuration that can be used, in reading order. `host_keys` are the keys that were loaded for it.
-pub fn warnings(loaded: &Loaded, host_keys: &[PrivateKey]) -> Vec<String> {
+/// Warnings about a configuration that can be used, in reading order. `host_keys` is what its key files came to.
+pub(crate) fn warnings(loaded: &Loaded, host_keys: &HostKeys) -> Vec<String> {
     let mut lint = Lint { loaded, global: loaded.settings.global(), warnings: Vec::new() };
     without_effect::look(&mut lint);
     blocks::look(&mut lint);
     files::look(&mut lint);
     logins::look(&mut lint);
-    algorithms::look(&mut lint, host_keys);
+    algorithms::look(&mut lint, &host_keys.usable);
+    files::look_at_keys(&mut lint, host_keys);
     odd_values::look(&mut lint);
     // The sort is stable: what is about the whole comes last, in the order in which it was found.
     lint.warnings.sort_by_key(|(place, _)| place.map_or((1, 0, 0), |place| (0, place.file, place.line)));
@@ -69,7 +71,7 @@ mod tests {
         let file = directory.join("sshd_config");
         std::fs::write(&file, text.replace("@DIR@", directory.to_str().unwrap())).unwrap();
         let loaded = config::load(&config::LoadRequest { file: Some(file), ..Default::default() }).unwrap();
-        let warnings = warnings(&loaded, &[]);
+        let warnings = warnings(&loaded, &HostKeys::default());
         std::fs::remove_dir_all(&directory).unwrap();
         warnings.into_iter().filter(|warning| !warning.contains("has no effect yet")).collect()
     }

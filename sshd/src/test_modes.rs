@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use config::{ConnectionTest, Loaded, Spelling};
 use events::{ConnectionFacts, Level, Loggable as _};
-use keys::PrivateKey;
 use settings::keywords::{Id, Meaning, meaning};
 
 use crate::command_line::{CommandLine, Mode};
 use crate::lint;
-use crate::listen::{host_keys, privilege_separation};
+use crate::listen::host_keys::{self, HostKeys};
+use crate::listen::privilege_separation;
 use crate::load::load_and_report;
 
 /// More bytes than this in all files, and `-t` refuses, as theirs (whose session processes could not be told).
@@ -82,7 +82,7 @@ fn as_openssh(command_line: &CommandLine) -> Result<(), u8> {
 
 /// Warnings are for people: they appear when a terminal is there to read them, or when `--strict` asks for them.
 /// Tools that run `sshd -t` and look at its standard error see what theirs would say.
-fn lint(command_line: &CommandLine, loaded: &Loaded, host_keys: &[PrivateKey]) -> Result<(), u8> {
+fn lint(command_line: &CommandLine, loaded: &Loaded, host_keys: &HostKeys) -> Result<(), u8> {
     if command_line.quiet || !(command_line.strict || std::io::stderr().is_terminal()) {
         return Ok(());
     }
@@ -97,7 +97,7 @@ pub(crate) fn is_user_certificate(path: &std::path::Path) -> bool {
 }
 
 /// Bad keys are told and skipped; one good key is enough.
-fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<Vec<PrivateKey>, u8> {
+fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<HostKeys, u8> {
     let global = loaded.settings.global();
     let keys = host_keys::load(&global);
     let certificates = host_certificates::check(&global, &keys.usable);
@@ -106,11 +106,12 @@ fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<Vec<Private
         let problems = keys.said.iter().filter(|event| event.level() <= Level::Info).map(|event| event.text(&nobody));
         problems.chain(certificates).for_each(|problem| command_line.say(&problem));
     }
-    if keys.usable.is_empty() {
+    // A key that theirs can use passes the test as theirs; the warnings say that it is not used yet.
+    if keys.usable.is_empty() && keys.not_supported.is_empty() {
         command_line.say("sshd: no hostkeys available -- exiting.");
         return Err(1);
     }
-    Ok(keys.usable)
+    Ok(keys)
 }
 
 fn print(command_line: &CommandLine, loaded: &Loaded) -> Result<(), u8> {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use nix::unistd::User;
 use settings::keywords::Id;
 use settings::text::to_path;
-use settings::{Place, Setting};
+use settings::{Place, Said, Setting};
 
 use super::Lint;
+use crate::listen::host_keys::HostKeys;
 
 /// Where distributions install their sftp-server: a line that names it comes with the distribution's own file.
 const CUSTOMARY_SFTP_SERVERS: [&str; 5] = [
@@ -49,6 +50,16 @@ pub(super) fn look(lint: &mut Lint<'_>) {
         }
     }
     certificate_of_a_user(lint);
+}
+
+/// Keys that theirs can use and we cannot yet.
+pub(super) fn look_at_keys(lint: &mut Lint<'_>, host_keys: &HostKeys) {
+    for file in &host_keys.not_supported {
+        let is_it = |said: &Said| matches!(&said.setting, Setting::HostKey(files) if files.iter().any(|named| named.0 == *file));
+        let place = lint.loaded.settings.said.iter().find(|said| is_it(said)).map(|said| said.place);
+        let alone = if host_keys.usable.is_empty() { ", and there is no other: the server will not start" } else { "" };
+        lint.warn(place, format!("host key {} is of a type or size that has no effect yet{alone}", file.display()));
+    }
 }
 
 fn readable(lint: &mut Lint<'_>, place: Place, keyword: &str, path: &Path, then: &str) {

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use events::Level;
 use events::listener::Event;
-use keys::{FingerprintHash, KeyError, KeyType, PrivateKey};
+use keys::{FingerprintHash, KeyError, KeyType, PrivateKey, PublicKey};
 use settings::Effective;
 use zeroize::Zeroizing;
 
@@ -23,6 +25,8 @@ pub(crate) struct HostKeys {
     pub(crate) usable: Vec<PrivateKey>,
     /// Complaints about the others.
     pub(crate) said: Vec<Event>,
+    /// Files with keys that theirs can use and we cannot yet. No error: hosts have such keys beside others.
+    pub(crate) not_supported: Vec<PathBuf>,
 }
 
 /// Reads all host keys. Files that cannot be used are said and skipped; the default files need not be there.
@@ -33,9 +37,18 @@ pub(crate) fn load(global: &Effective) -> HostKeys {
         match load_one(file, global.required_rsa_size) {
             Ok(key) => {
                 keys.said.push(debug_line(keys.usable.len(), &key));
+                if public_half(file).is_some_and(|public| public != *key.public()) {
+                    let text = format!("Public key for {} does not match private key", file.display());
+                    keys.said.push(Event::Said { level: Level::Error, text });
+                }
                 keys.usable.push(key);
             }
             Err(Unusable::Missing) if defaults.contains(file) => {}
+            Err(Unusable::NotSupported) => {
+                let text = format!("host key {} is of a type or size that is not supported yet", file.display());
+                keys.said.push(Event::Said { level: Level::Debug1, text });
+                keys.not_supported.push(file.to_path_buf());
+            }
             Err(why) => why.say(file, &mut keys.said),
         }
     }
@@ -44,12 +57,9 @@ pub(crate) fn load(global: &Effective) -> HostKeys {
 
 enum Unusable {
     Missing,
-    OthersCanRead {
-        mode: u32,
-    },
+    OthersCanRead { mode: u32 },
     Broken(String),
-    /// Of a type that theirs can use and we cannot yet. Not worth an error: hosts have such keys beside others.
-    UnknownType,
+    NotSupported,
 }
 
 fn load_one(path: &Path, required_rsa_size: u32) -> Result<PrivateKey, Unusable> {
@@ -66,7 +76,8 @@ fn load_one(path: &Path, required_rsa_size: u32) -> Result<PrivateKey, Unusable>
     let mut text = Zeroizing::new(Vec::new());
     file.take(LARGEST_FILE).read_to_end(&mut text).map_err(broken)?;
     let key = PrivateKey::parse_file(&text).map_err(|why| match why {
-        KeyError::UnknownType => Unusable::UnknownType,
+        KeyError::UnknownType => Unusable::NotSupported,
+        KeyError::BadKey(_) if is_small_rsa(path, required_rsa_size) => Unusable::NotSupported,
         why => Unusable::Broken(why.to_string()),
     })?;
     let bits = key.public().bits();
@@ -74,6 +85,24 @@ fn load_one(path: &Path, required_rsa_size: u32) -> Result<PrivateKey, Unusable>
         return Err(Unusable::Broken(format!("{bits} bits are fewer than RequiredRSASize {required_rsa_size}")));
     }
     Ok(key)
+}
+
+/// RSA keys below this cannot sign here, though theirs allows them from 1024 bits on.
+const SMALLEST_RSA: u32 = 2048;
+
+fn is_small_rsa(path: &Path, required_rsa_size: u32) -> bool {
+    public_half(path).is_some_and(|public| {
+        public.key_type() == KeyType::Rsa && (required_rsa_size..SMALLEST_RSA).contains(&public.bits())
+    })
+}
+
+/// The key in `FILE.pub`, if it is there and can be read.
+fn public_half(path: &Path) -> Option<PublicKey> {
+    let mut file = path.as_os_str().to_owned();
+    file.push(".pub");
+    let mut text = String::new();
+    File::open(file).ok()?.take(LARGEST_FILE).read_to_string(&mut text).ok()?;
+    PublicKey::parse(&STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()?).ok()
 }
 
 fn debug_line(index: usize, key: &PrivateKey) -> Event {
@@ -86,11 +115,6 @@ fn debug_line(index: usize, key: &PrivateKey) -> Event {
 impl Unusable {
     fn say(&self, path: &Path, said: &mut Vec<Event>) {
         let file = path.display().to_string();
-        if matches!(self, Self::UnknownType) {
-            let text = format!("host key {file} is of a type that is not supported");
-            said.push(Event::Said { level: Level::Debug1, text });
-            return;
-        }
         let mut error = |text: String| said.push(Event::Said { level: Level::Error, text });
         if let Self::OthersCanRead { mode } = self {
             // Lines that administrators know by sight, and that runbooks tell them to look for.
@@ -103,7 +127,7 @@ impl Unusable {
             error("This private key will be ignored.".to_owned());
         }
         let why = match self {
-            Self::Missing | Self::UnknownType => None,
+            Self::Missing | Self::NotSupported => None,
             Self::OthersCanRead { .. } => Some("bad permissions".to_owned()),
             Self::Broken(why) => Some(why.clone()),
         };
