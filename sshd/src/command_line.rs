@@ -54,7 +54,7 @@ pub struct CommandLine {
     /// `-q`: no messages.
     pub quiet: bool,
     /// `--why`: say where each value comes from; the keywords to look at are in `left_over`.
-    pub why: Option<()>,
+    pub why: bool,
     /// `--json`: print settings for programs.
     pub json: bool,
     /// `--lowercase`: print keywords in lower case.
@@ -65,8 +65,6 @@ pub struct CommandLine {
     pub as_openssh: bool,
     /// `--reload`: have the running server read its configuration again, and report.
     pub reload: bool,
-    /// `--explain`: what the server would decide about a login.
-    pub explain: Option<String>,
     /// Words that are no options.
     pub left_over: Vec<String>,
 }
@@ -89,6 +87,9 @@ pub enum BadCommandLine {
     /// `-h`, `-c`
     #[error("{0}")]
     KeyFile(Complaint),
+    /// An option that says how to test, and nothing is tested.
+    #[error("sshd: {0} needs a test mode (-t, -T or -G)")]
+    NothingToTest(&'static str),
 }
 
 /// How to call sshd.
@@ -130,17 +131,17 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLin
             // Accepted for old scripts: where they live, and how long a host name may be in utmp.
             Short('u' | 'b' | 'k') => drop(parser.value()?),
             Short(flag) => take_flag(&mut command_line, flag).ok_or(Short(flag).unexpected())?,
-            Long("why") => command_line.why = Some(()),
+            Long("why") => command_line.why = true,
             Long("json") => command_line.json = true,
             Long("lowercase") => command_line.lowercase = true,
             Long("strict") => command_line.strict = true,
             Long("as-openssh") => command_line.as_openssh = true,
             Long("reload") => command_line.reload = true,
-            Long("explain") => command_line.explain = Some(text(parser.value()?)),
             Long(_) => return Err(argument.unexpected().into()),
             Value(word) => command_line.left_over.push(text(word)),
         }
     }
+    command_line.check_test_options()?;
     command_line.first.extend(family.map(Setting::AddressFamily));
     command_line.first.extend(command_line.log_level().map(Setting::LogLevel));
     Ok(command_line)
@@ -213,6 +214,21 @@ impl CommandLine {
         }
     }
 
+    /// Nobody who asks for a report wants a server to start.
+    fn check_test_options(&self) -> Result<(), BadCommandLine> {
+        let options = [
+            ("--why", self.why),
+            ("--json", self.json),
+            ("--lowercase", self.lowercase),
+            ("--strict", self.strict),
+            ("--as-openssh", self.as_openssh),
+        ];
+        match options.into_iter().find(|(_, given)| *given && self.mode == Mode::Serve) {
+            Some((option, _)) => Err(BadCommandLine::NothingToTest(option)),
+            None => Ok(()),
+        }
+    }
+
     /// What `-q` and `-d` make of LogLevel.
     fn log_level(&self) -> Option<LogLevel> {
         match (self.quiet, self.debug) {
@@ -276,7 +292,7 @@ mod tests {
 
     #[test]
     fn mistakes() {
-        for words in ["-Z", "-p 0", "-p word", "-g never", "-C bogus=1", "--no-such", "-f"] {
+        for words in ["-Z", "-p 0", "-p word", "-g never", "-C bogus=1", "--no-such", "-f", "--json", "-D --strict"] {
             let words = std::iter::once("sshd").chain(words.split(' ')).map(OsString::from);
             assert!(parse(words).is_err());
         }

@@ -41,7 +41,7 @@ fn report(command_line: &CommandLine, messages: &[Message], even_if_quiet: bool)
 
 fn after_loading(command_line: &CommandLine) -> Result<(), u8> {
     match command_line.left_over.first() {
-        Some(word) if command_line.why.is_none() || command_line.mode == Mode::Serve => {
+        Some(word) if !command_line.why || command_line.mode == Mode::Serve => {
             command_line.say(&format!("Extra argument {word}."));
             Err(1)
         }

@@ -128,7 +128,7 @@ fn print(command_line: &CommandLine, loaded: &Loaded) -> Result<(), u8> {
 
 fn output(command_line: &CommandLine, loaded: &Loaded, connection: &ConnectionTest) -> Result<Vec<u8>, u8> {
     let facts = connection.facts();
-    if command_line.why.is_some() {
+    if command_line.why {
         let keywords = command_line.left_over.iter().map(|word| keyword(command_line, word));
         return Ok(config::why(&loaded.settings, &facts, &keywords.collect::<Result<Vec<_>, _>>()?));
     }
