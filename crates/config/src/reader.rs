@@ -1,5 +1,6 @@
 //! Line after line: which block it stands in, what it says, what is wrong with it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use settings::keywords::{Id, ItsFile, Keyword, Meaning, Withdrawal, Withdrawn, meaning};
@@ -147,7 +148,7 @@ impl Reader {
     }
 
     fn content(&mut self, path: &Path, name: &str) -> Result<Vec<u8>, Stop> {
-        let content = match std::fs::read(path) {
+        let content = match self.at_most_what_is_left(path) {
             Ok(content) => content,
             Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => Vec::new(),
             Err(error) => {
@@ -161,6 +162,14 @@ impl Reader {
             self.error(format!("{name}: the configuration is too large"));
             return Err(Stop { status: 255 });
         }
+        Ok(content)
+    }
+
+    /// The file, or as much of it as shows that it is too large (it may be a device that never ends).
+    fn at_most_what_is_left(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        let left = MOST_BYTES.saturating_sub(self.bytes) + 1;
+        let mut content = Vec::new();
+        std::fs::File::open(path)?.take(left as u64).read_to_end(&mut content)?;
         Ok(content)
     }
 
@@ -497,6 +506,11 @@ mod tests {
             assert_eq!(status, 255, "{text:?}");
             assert!(messages[0].text.contains(" line 1: "), "{messages:?}");
         }
+    }
+
+    #[test]
+    fn what_never_ends_is_too_large() {
+        assert!(errors("Include /dev/zero\n")[0].text.contains("too large"));
     }
 
     #[test]

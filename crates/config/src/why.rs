@@ -141,7 +141,10 @@ fn blocks(settings: &Settings, facts: &MatchFacts, text: &mut String) {
     for (number, block) in (0_u32..).zip(&settings.blocks) {
         let verdict = match (settings.holds(number, facts), undecided(settings, facts, number)) {
             (true, _) => "matched".to_owned(),
-            (false, Some(key)) => format!("NOT DECIDED: give {key}= with -C; taken as not matching"),
+            (false, Some(keys)) => {
+                let keys: Vec<String> = keys.iter().map(|key| format!("{key}=")).collect();
+                format!("NOT DECIDED: give {} with -C; taken as not matching", keys.join(", "))
+            }
             (false, None) => "did not match".to_owned(),
         };
         text.push_str(&format!("Match block at {}: {verdict}\n", settings.name_of(block.place)));
@@ -159,19 +162,19 @@ fn blocks(settings: &Settings, facts: &MatchFacts, text: &mut String) {
     }
 }
 
-/// The `-C` key whose absence alone keeps a block from matching or not.
-fn undecided(settings: &Settings, facts: &MatchFacts, block: u32) -> Option<&'static str> {
-    let mut missing = None;
+/// The `-C` keys whose absence alone keeps a block from matching or not.
+fn undecided(settings: &Settings, facts: &MatchFacts, block: u32) -> Option<Vec<&'static str>> {
+    let mut missing = Vec::new();
     let mut next = Some(block);
     while let Some(block) = next.and_then(|block| settings.blocks.get(block as usize)) {
         for criterion in &block.criteria {
             match criterion.answer(facts) {
                 Answer::DidNotMatch => return None,
-                Answer::NotGiven => missing = missing.or(criterion.test_key()),
+                Answer::NotGiven => missing.extend(criterion.test_key().filter(|key| !missing.contains(key))),
                 Answer::Matched => {}
             }
         }
         next = block.inside;
     }
-    missing
+    (!missing.is_empty()).then_some(missing)
 }
