@@ -54,10 +54,17 @@ impl ConnectionTest {
         MatchFacts { groups: self.facts.user.as_deref().and_then(groups_of), ..self.facts.clone() }
     }
 
-    /// A LocalPort criterion that cannot be answered: theirs ends the run then, and so do we.
+    /// A LocalPort criterion that is reached and cannot be answered: theirs ends the run then, and so do we. In a file
+    /// that a block includes it is reached only if that block matches.
     pub fn lacks_local_port(&self, settings: &Settings) -> bool {
+        if self.facts.local_port.is_some() {
+            return false;
+        }
+        let facts = self.facts();
         let asks = |criterion: &Criterion| matches!(criterion, Criterion::LocalPort(_));
-        self.facts.local_port.is_none() && settings.blocks.iter().any(|block| block.criteria.iter().any(asks))
+        settings.blocks.iter().any(|block| {
+            block.criteria.iter().any(asks) && block.inside.is_none_or(|outer| settings.holds(outer, &facts))
+        })
     }
 }
 
