@@ -7,6 +7,7 @@ pub mod listen;
 pub mod load;
 pub mod reload;
 pub mod test_modes;
+mod without_effect;
 
 use std::process::ExitCode;
 

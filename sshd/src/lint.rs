@@ -2,7 +2,8 @@
 //! place, what will happen, and the remedy; it never makes a configuration unusable.
 //!
 //! Files that distributions ship and hardening guides recommend must pass without a word about their meaning; the tests
-//! run over such files.
+//! run over such files. Tools take any text of `sshd -t` for trouble, so what may well be meant, or meant for another
+//! host, is only a *remark*: it is for people, at a terminal or with `--strict`.
 
 mod algorithms;
 mod blocks;
@@ -13,7 +14,7 @@ mod without_effect;
 
 use config::Loaded;
 use settings::keywords::Id;
-use settings::{Effective, Place, Said};
+use settings::{Effective, Place, Said, Setting};
 
 use crate::listen::host_keys::HostKeys;
 
@@ -21,12 +22,22 @@ use crate::listen::host_keys::HostKeys;
 pub(crate) struct Lint<'a> {
     loaded: &'a Loaded,
     global: Effective,
-    warnings: Vec<(Option<Place>, String)>,
+    /// Blocks that say RefuseConnection.
+    refused_blocks: Vec<u32>,
+    warnings: Vec<Warning>,
+}
+
+struct Warning {
+    place: Option<Place>,
+    text: String,
+    is_remark: bool,
 }
 
 /// Warnings about a configuration that can be used, in reading order. `host_keys` is what its key files came to.
-pub(crate) fn warnings(loaded: &Loaded, host_keys: &HostKeys) -> Vec<String> {
-    let mut lint = Lint { loaded, global: loaded.settings.global(), warnings: Vec::new() };
+pub(crate) fn warnings(loaded: &Loaded, host_keys: &HostKeys, with_remarks: bool) -> Vec<String> {
+    let refuses = |said: &Said| said.block.filter(|_| matches!(said.setting, Setting::RefuseConnection(true)));
+    let refused_blocks = loaded.settings.said.iter().filter_map(refuses).collect();
+    let mut lint = Lint { loaded, global: loaded.settings.global(), refused_blocks, warnings: Vec::new() };
     without_effect::look(&mut lint);
     blocks::look(&mut lint);
     files::look(&mut lint);
@@ -35,17 +46,27 @@ pub(crate) fn warnings(loaded: &Loaded, host_keys: &HostKeys) -> Vec<String> {
     files::look_at_keys(&mut lint, host_keys);
     odd_values::look(&mut lint);
     // The sort is stable: what is about the whole comes last, in the order in which it was found.
-    lint.warnings.sort_by_key(|(place, _)| place.map_or((1, 0, 0), |place| (0, place.file, place.line)));
-    let shown = |(place, text): &(Option<Place>, String)| match place {
-        Some(place) => format!("{}: warning: {text}", loaded.settings.name_of(*place)),
-        None => format!("warning: {text}"),
+    lint.warnings.sort_by_key(|warning| warning.place.map_or((1, 0, 0), |place| (0, place.file, place.line)));
+    let shown = |warning: &Warning| match warning.place {
+        Some(place) => format!("{}: warning: {}", loaded.settings.name_of(place), warning.text),
+        None => format!("warning: {}", warning.text),
     };
-    lint.warnings.iter().map(shown).collect()
+    lint.warnings.iter().filter(|warning| with_remarks || !warning.is_remark).map(shown).collect()
 }
 
 impl<'a> Lint<'a> {
     fn warn(&mut self, place: impl Into<Option<Place>>, text: impl Into<String>) {
-        self.warnings.push((place.into(), text.into()));
+        self.warnings.push(Warning { place: place.into(), text: text.into(), is_remark: false });
+    }
+
+    /// Something that may well be meant.
+    fn remark(&mut self, place: impl Into<Option<Place>>, text: impl Into<String>) {
+        self.warnings.push(Warning { place: place.into(), text: text.into(), is_remark: true });
+    }
+
+    /// Whether the line speaks about connections that are refused, so that what it says matters to nobody.
+    fn is_refused(&self, said: &Said) -> bool {
+        self.refused_blocks.iter().any(|block| said.block == Some(*block))
     }
 
     /// All lines about a keyword, with how they were typed.
@@ -66,14 +87,18 @@ mod tests {
 
     /// Warnings about a text, without the file's name; "no effect yet" is left out, since that goes away by itself.
     fn warned(text: &str) -> Vec<String> {
+        said(text, true).into_iter().filter(|warning| !warning.contains("has no effect yet")).collect()
+    }
+
+    fn said(text: &str, with_remarks: bool) -> Vec<String> {
         let directory = std::env::temp_dir().join(format!("bulkhead-lint-{:?}", std::thread::current().id()));
         std::fs::create_dir_all(&directory).unwrap();
         let file = directory.join("sshd_config");
         std::fs::write(&file, text.replace("@DIR@", directory.to_str().unwrap())).unwrap();
         let loaded = config::load(&config::LoadRequest { file: Some(file), ..Default::default() }).unwrap();
-        let warnings = warnings(&loaded, &HostKeys::default());
+        let warnings = warnings(&loaded, &HostKeys::default(), with_remarks);
         std::fs::remove_dir_all(&directory).unwrap();
-        warnings.into_iter().filter(|warning| !warning.contains("has no effect yet")).collect()
+        warnings
     }
 
     fn is_warned(text: &str, about: &str) {
@@ -92,6 +117,120 @@ mod tests {
         assert!(warned(&format!("Include {}\nPasswordAuthentication yes\n", included.display())).is_empty());
         std::fs::remove_file(&included).unwrap();
         is_warned("MaxAuthTries 3\nMaxAuthTries 4\n", "line 2: warning: no effect");
+    }
+
+    /// What plain `sshd -t` says, however its standard error is connected.
+    fn is_always_said(text: &str, about: &str) {
+        let warnings = said(text, false);
+        assert!(warnings.iter().any(|warning| warning.contains(about)), "{text:?}: {warnings:?}");
+    }
+
+    /// What is for people alone.
+    fn is_a_remark(text: &str, about: &str) {
+        assert_eq!(said(text, false), Vec::<String>::new(), "{text:?}");
+        let remarks = said(text, true);
+        assert!(remarks.iter().any(|remark| remark.contains(about)), "{text:?}: {remarks:?}");
+    }
+
+    /// Drop-in files of a main file that includes them first.
+    fn with_drop_ins(drop_ins: &[(&str, &str)], main: &str, judge: fn(&str, &str), about: &str) {
+        let folder =
+            std::env::temp_dir().join(format!("bulkhead-lint-{}-{about}.d", std::process::id()).replace(' ', "_"));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, text) in drop_ins {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        judge(&format!("Include {}/*.conf\n{main}", folder.display()), about);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn drop_in_files_that_undo_what_was_forbidden() {
+        let cloud = ("50-cloud-init.conf", "PasswordAuthentication yes\n");
+        with_drop_ins(&[cloud], "PasswordAuthentication no\n", is_always_said, "line 2: warning: no effect: Pass");
+        let mine = ("60-mine.conf", "PasswordAuthentication no\n");
+        with_drop_ins(&[cloud, mine], "", is_always_said, "60-mine.conf line 1: warning: no effect");
+        // Ubuntu's images come with this one.
+        let image = ("60-cloudimg-settings.conf", mine.1);
+        with_drop_ins(&[cloud, image], "", is_a_remark, "60-cloudimg-settings.conf line 1: warning: no effect");
+    }
+
+    #[test]
+    fn drop_in_files_that_win_over_own_lines() {
+        let drop_in = ("10-a.conf", "MaxSessions 3\nX11Forwarding no\nPermitRootLogin no\n");
+        with_drop_ins(&[drop_in], "MaxSessions 4\n", is_always_said, "line 2: warning: no effect: MaxS");
+        // A line of the distribution, and a later file that allows more, are meant to lose.
+        with_drop_ins(&[drop_in], "X11Forwarding yes\n", is_a_remark, "line 2: warning: no effect: X11");
+        let late = ("90-b.conf", "PermitRootLogin yes\n");
+        with_drop_ins(&[drop_in, late], "", is_a_remark, "90-b.conf line 1: warning: no effect");
+    }
+
+    #[test]
+    fn functions_that_are_not_there() {
+        for line in [
+            "UnusedConnectionTimeout 5m",
+            "ChannelTimeout session=1h",
+            "PerSourceMaxStartups 3",
+            "PerSourcePenalties authfail:10",
+            "PermitTunnel yes",
+            "GatewayPorts yes",
+            "UseDNS yes",
+            "ExposeAuthInfo yes",
+            "AllowTcpForwarding local",
+            "HostbasedAuthentication yes",
+            "PermitEmptyPasswords yes",
+            "IgnoreRhosts no",
+            "IPQoS none",
+            "FingerprintHash md5",
+            "RevokedKeys /dev/null",
+            "Match User x\n X11Forwarding yes",
+            "Match User x\n UnusedConnectionTimeout 5m",
+        ] {
+            is_always_said(&format!("{line}\n"), "has no effect yet");
+        }
+        is_always_said("AuthorizedKeysCommand /bin/true\nAuthorizedKeysCommandUser nobody\n", "has no effect yet");
+        is_always_said("LogVerbose x\n", "has no effect: ");
+        for line in ["X11Forwarding yes", "UsePAM yes", "Match User x\n AllowTcpForwarding local"] {
+            is_a_remark(&format!("{line}\n"), "has no effect yet");
+        }
+        assert!(said("PasswordAuthentication yes\nX11Forwarding no\nAllowTcpForwarding no\n", true).is_empty());
+    }
+
+    #[test]
+    fn plain_t_says_every_kind() {
+        for (text, about) in [
+            ("MaxAuthTries 3\nMaxAuthTries 4\n", "line 2: warning: no effect"),
+            ("Match User fred\n X11Forwarding no\n\nPermitRootLogin no\n", "looks global"),
+            ("Include /no/such/file\n", "no file matches"),
+            ("Include ~/x.conf\n", "\"~\" is not expanded"),
+            ("ForceCommand internal-sftpp\n", "did you mean internal-sftp"),
+            ("Subsystem sftp /no/such/sftp-server\n", "internal-sftp needs no program"),
+            ("PasswordAuthentication no\nMatch User x\n AuthenticationMethods password\n", "can never be completed"),
+            ("AllowUsers fred\nDenyUsers f*\n", "the denial wins"),
+            ("Ciphers -*\n", "leaves no algorithm"),
+            ("LoginGraceTime .5\n", "no limit"),
+            ("ChrootDirectory /tmp\n", "chmod go-w /tmp"),
+            ("AuthorizedKeysCommand /etc/passwd\nAuthorizedKeysCommandUser nobody\n", "not an executable file"),
+            ("AuthorizedKeysCommand /bin/true\nAuthorizedKeysCommandUser nosuchuser\n", "no account \"nosuchuser\""),
+            ("RevokedKeys /etc/no-such-file\n", "nobody can log in by public key"),
+            ("TrustedUserCAKeys /etc/no-such-file\n", "no certificate can log in"),
+        ] {
+            is_always_said(text, about);
+        }
+    }
+
+    #[test]
+    fn what_may_be_meant_for_another_host_is_a_remark() {
+        is_a_remark("Banner /etc/no-such-banner\n", "Banner");
+        is_a_remark("ChrootDirectory /no/such\n", "logins fail");
+        is_a_remark("AuthorizedKeysCommand /no/such/x\nAuthorizedKeysCommandUser nosuchuser\n", "no account");
+    }
+
+    #[test]
+    fn nobody_needs_advice_about_connections_that_are_refused() {
+        let text = "Match User root\n RefuseConnection yes\n AllowUsers m\n DenyUsers m\n Banner /x\n IPQoS none\n";
+        assert!(said(text, true).is_empty(), "{:?}", said(text, true));
     }
 
     #[test]

@@ -80,14 +80,17 @@ fn as_openssh(command_line: &CommandLine) -> Result<(), u8> {
     }
 }
 
-/// Warnings are for people: they appear when a terminal is there to read them, or when `--strict` asks for them.
-/// Tools that run `sshd -t` and look at its standard error see what theirs would say.
+/// Warnings go to standard error; remarks only where a person reads it, or asks for them with `--strict`: tools take any
+/// word on files that theirs passes in silence for trouble.
 fn lint(command_line: &CommandLine, loaded: &Loaded, host_keys: &HostKeys) -> Result<(), u8> {
-    if command_line.quiet || !(command_line.strict || std::io::stderr().is_terminal()) {
+    if command_line.quiet && !command_line.strict {
         return Ok(());
     }
-    let warnings = lint::warnings(loaded, host_keys);
-    warnings.iter().for_each(|warning| command_line.say(warning));
+    let with_remarks = command_line.strict || std::io::stderr().is_terminal();
+    let warnings = lint::warnings(loaded, host_keys, with_remarks);
+    if !command_line.quiet {
+        warnings.iter().for_each(|warning| command_line.say(warning));
+    }
     if command_line.strict && !warnings.is_empty() { Err(1) } else { Ok(()) }
 }
 

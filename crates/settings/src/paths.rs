@@ -25,6 +25,10 @@ pub const RELEASE: &str = "OpenSSH_10.5p1";
 /// Who we are, beside [`RELEASE`].
 pub const OURSELVES: &str = concat!("Bulkhead_", env!("CARGO_PKG_VERSION"));
 
+/// Default of Identification: the software version that peers see (RFC 4253 section 4.2).
+pub const OUR_VERSION: &str =
+    concat!("Bulkhead_", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+
 /// A file in [`SYSCONFDIR`].
 pub fn in_sysconfdir(name: &str) -> String {
     format!("{SYSCONFDIR}/{name}")

@@ -46,4 +46,4 @@ pub use rekey_limit::{RekeyLimit, RekeyLimits};
 pub use startups::{MaxPerSource, MaxStartups, NetBlockSize, NetBlocks, Startups};
 pub use subsystem::{Subsystem, Subsystems};
 pub use time::{OptionalTime, Seconds, Time, parse_seconds};
-pub use words::{AddressList, OptionalWord, RawAddendum, RawLine, RawProgram, VerboseList, Word};
+pub use words::{AddressList, OptionalWord, RawAddendum, RawLine, RawProgram, SoftwareVersion, VerboseList, Word};

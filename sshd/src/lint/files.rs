@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::User;
-use settings::keywords::Id;
+use settings::keywords::{Id, Keyword};
 use settings::text::to_path;
 use settings::{Place, Said, Setting};
 
@@ -22,6 +22,9 @@ const CUSTOMARY_SFTP_SERVERS: [&str; 5] = [
 
 pub(super) fn look(lint: &mut Lint<'_>) {
     for said in &lint.loaded.settings.said {
+        if lint.is_refused(said) {
+            continue;
+        }
         let place = said.place;
         match &said.setting {
             Setting::Banner(Some(path)) => readable(lint, place, "Banner", path, "no banner is sent"),
@@ -37,9 +40,9 @@ pub(super) fn look(lint: &mut Lint<'_>) {
             Setting::AuthorizedPrincipalsCommand(Some(line)) => {
                 program(lint, place, "AuthorizedPrincipalsCommand", line)
             }
-            Setting::AuthorizedKeysCommandUser(Some(user)) => account(lint, place, "AuthorizedKeysCommandUser", user),
+            Setting::AuthorizedKeysCommandUser(Some(user)) => account(lint, said, user, Id::AuthorizedKeysCommand),
             Setting::AuthorizedPrincipalsCommandUser(Some(user)) => {
-                account(lint, place, "AuthorizedPrincipalsCommandUser", user);
+                account(lint, said, user, Id::AuthorizedPrincipalsCommand);
             }
             Setting::ChrootDirectory(Some(path)) => chroot(lint, place, path),
             Setting::Subsystem(subsystems) => {
@@ -57,20 +60,35 @@ pub(super) fn look_at_keys(lint: &mut Lint<'_>, host_keys: &HostKeys) {
     for file in &host_keys.not_supported {
         let is_it = |said: &Said| matches!(&said.setting, Setting::HostKey(files) if files.iter().any(|named| named.0 == *file));
         let place = lint.loaded.settings.said.iter().find(|said| is_it(said)).map(|said| said.place);
-        let alone = if host_keys.usable.is_empty() { ", and there is no other: the server will not start" } else { "" };
-        lint.warn(place, format!("host key {} is of a type or size that has no effect yet{alone}", file.display()));
+        let text = format!("host key {} is of a type or size that has no effect yet", file.display());
+        if host_keys.usable.is_empty() {
+            lint.warn(place, format!("{text}, and there is no other: the server will not start"));
+        } else {
+            lint.remark(place, text);
+        }
     }
 }
 
 fn readable(lint: &mut Lint<'_>, place: Place, keyword: &str, path: &Path, then: &str) {
-    if let Err(error) = std::fs::File::open(path) {
-        lint.warn(place, format!("{keyword} {}: {error}; then {then}", path.display()));
-    }
+    let Err(error) = std::fs::File::open(path) else { return };
+    let text = format!("{keyword} {}: {error}; then {then}", path.display());
+    let expected = path.parent().is_some_and(|directory| directory != Path::new("/") && directory.is_dir());
+    // A folder that is not there either is another host's, and a banner is no great loss.
+    if expected && keyword != "Banner" { lint.warn(place, text) } else { lint.remark(place, text) }
 }
 
-fn account(lint: &mut Lint<'_>, place: Place, keyword: &str, user: &str) {
-    if !user.contains('%') && User::from_name(user).ok().flatten().is_none() {
-        lint.warn(place, format!("{keyword}: there is no account \"{user}\", so the program is never run"));
+/// The account that a program runs as; of some weight only where the program is there.
+fn account(lint: &mut Lint<'_>, said: &Said, user: &str, program: Id) {
+    if user.contains('%') || User::from_name(user).ok().flatten().is_some() {
+        return;
+    }
+    let keyword = Keyword::of(said.setting.id()).name;
+    let text = format!("{keyword}: there is no account \"{user}\", so the program is never run");
+    let is_there = |line: &str| to_path(line.split([' ', '\t']).next().unwrap_or_default()).exists();
+    if lint.lines(program).any(|(_, line)| is_there(line)) {
+        lint.warn(said.place, text);
+    } else {
+        lint.remark(said.place, text);
     }
 }
 
@@ -78,7 +96,7 @@ fn account(lint: &mut Lint<'_>, place: Place, keyword: &str, user: &str) {
 fn program(lint: &mut Lint<'_>, place: Place, keyword: &str, line: &str) {
     let path = to_path(line.split([' ', '\t']).next().unwrap_or_default());
     match std::fs::metadata(&path) {
-        Err(error) => lint.warn(place, format!("{keyword} {}: {error}; it is never run", path.display())),
+        Err(error) => lint.remark(place, format!("{keyword} {}: {error}; it is never run", path.display())),
         Ok(found) if !found.is_file() || found.mode() & 0o111 == 0 => {
             lint.warn(place, format!("{keyword} {} is not an executable file (chmod 755)", path.display()));
         }
@@ -97,7 +115,7 @@ fn chroot(lint: &mut Lint<'_>, place: Place, path: &str) {
         return;
     }
     match std::fs::metadata(&directory) {
-        Err(error) => lint.warn(place, format!("ChrootDirectory {}: {error}; then logins fail", directory.display())),
+        Err(error) => lint.remark(place, format!("ChrootDirectory {}: {error}; then logins fail", directory.display())),
         Ok(found) if !found.is_dir() => {
             lint.warn(place, format!("ChrootDirectory {} is not a directory", directory.display()));
         }

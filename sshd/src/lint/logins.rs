@@ -14,8 +14,11 @@ pub(super) fn look(lint: &mut Lint<'_>) {
 
 /// In the global part and in each block on its own: is there a list of methods that are all enabled?
 fn methods(lint: &mut Lint<'_>) {
-    let said: Vec<(Place, Option<u32>)> =
-        lint.lines(Id::AuthenticationMethods).map(|(said, _)| (said.place, said.block)).collect();
+    let said: Vec<(Place, Option<u32>)> = lint
+        .lines(Id::AuthenticationMethods)
+        .filter(|(said, _)| !lint.is_refused(said))
+        .map(|(said, _)| (said.place, said.block))
+        .collect();
     for (place, block) in said {
         let effective = match block {
             None => lint.global.clone(),
@@ -54,7 +57,7 @@ fn contradiction(lint: &mut Lint<'_>, allow: Id, deny: Id) {
         _ => Vec::new(),
     };
     let mut found = Vec::new();
-    for (allowed, _) in lint.lines(allow) {
+    for (allowed, _) in lint.lines(allow).filter(|(said, _)| !lint.is_refused(said)) {
         for (denied, _) in lint.lines(deny).filter(|(denied, _)| denied.block == allowed.block) {
             for name in words(&allowed.setting).iter().filter(|name| !name.contains(['*', '?', '@'])) {
                 if words(&denied.setting).iter().any(|pattern| matches_pattern(name, pattern)) {

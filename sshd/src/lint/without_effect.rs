@@ -1,17 +1,20 @@
 //! Lines that do nothing: somebody said it first, the function is not there, nothing is included.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 
 use config::{Outcome, origins};
-use settings::MatchFacts;
-use settings::keywords::{Keyword, Status};
+use settings::keywords::{Id, Keyword, Status};
+use settings::values::{Forwarding, PermitRootLogin};
+use settings::{MatchFacts, Place, Said, Setting};
 
 use super::Lint;
+use crate::without_effect;
 
 pub(super) fn look(lint: &mut Lint<'_>) {
     lost_to_an_earlier_line(lint);
     not_built(lint);
+    never_built(lint);
     unmatched_includes(lint);
 }
 
@@ -19,30 +22,129 @@ pub(super) fn look(lint: &mut Lint<'_>) {
 /// one file, where people expect the last line to count.
 fn lost_to_an_earlier_line(lint: &mut Lint<'_>) {
     let settings = &lint.loaded.settings;
-    let value_at = |place| settings.said.iter().find(|said| said.place == place).map(|said| &said.setting);
-    for (origin, said) in origins(settings, &MatchFacts::default()).iter().zip(&settings.said) {
+    let line_at = |place| settings.said.iter().find(|said| said.place == place);
+    for (origin, loser) in origins(settings, &MatchFacts::default()).iter().zip(&settings.said) {
         let Outcome::Lost(winner) = origin.outcome else { continue };
         // What the command line says is meant to win.
-        if winner.file != 0 && origin.block.is_none() && value_at(winner) != Some(&said.setting) {
-            let (keyword, winner) = (Keyword::of(origin.keyword).name, lint.name(winner));
-            lint.warn(origin.place, format!("no effect: {keyword} is already set by {winner}; change it there"));
+        let Some(winner) = line_at(winner).filter(|_| winner.file != 0 && origin.block.is_none()) else { continue };
+        if winner.setting != loser.setting {
+            let (keyword, place) = (Keyword::of(origin.keyword).name, lint.name(winner.place));
+            let text = format!("no effect: {keyword} is already set by {place}; change it there");
+            if is_a_trap(lint, winner, loser) { lint.warn(loser.place, text) } else { lint.remark(loser.place, text) }
         }
     }
 }
 
-fn not_built(lint: &mut Lint<'_>) {
-    let mut told = HashSet::new();
-    for said in &lint.loaded.settings.said {
-        let keyword = Keyword::of(said.setting.id());
-        let text = match keyword.status {
-            Status::Works => continue,
-            Status::Partly(instead) => format!("{} has no effect yet: {instead}", keyword.name),
-            Status::Later => format!("{} has no effect yet", keyword.name),
-            Status::Never(why) => format!("{} has no effect: {why}", keyword.name),
-        };
-        if told.insert(keyword.id) {
-            lint.warn(said.place, text);
+/// Drop-in files are there to win over the distribution's lines and over each other. A trap is what somebody cannot
+/// have meant: a line that forbids and is overruled by one that allows, a later line of the same file, and a line of
+/// one's own that a file overrules which only a wildcard names.
+fn is_a_trap(lint: &Lint<'_>, winner: &Said, loser: &Said) -> bool {
+    let file = |place: Place| lint.loaded.settings.files.get(usize::from(place.file)).map_or("", String::as_str);
+    // Made by Ubuntu's images; cloud-init's own file is meant to overrule it.
+    let of_an_image = file(loser.place).ends_with("/60-cloudimg-settings.conf");
+    let in_main_file = |place: Place| place.file == 1;
+    let by_wildcard = || in_main_file(loser.place) && file(winner.place).contains(".d/") && !is_shipped(&loser.setting);
+    winner.place.file == loser.place.file || (forbids_more(loser, winner) && !of_an_image) || by_wildcard()
+}
+
+/// Lines that stand in the files of Debian and Red Hat.
+fn is_shipped(setting: &Setting) -> bool {
+    let (subsystem, keys_file) = (Id::Subsystem, Id::AuthorizedKeysFile);
+    matches!(
+        setting,
+        Setting::KbdInteractiveAuthentication(false)
+            | Setting::UsePAM(true)
+            | Setting::X11Forwarding(true)
+            | Setting::PrintMotd(false)
+    ) || [subsystem, keys_file].contains(&setting.id())
+}
+
+fn forbids_more(one: &Said, other: &Said) -> bool {
+    let how_much = |setting: &Setting| match setting {
+        Setting::PasswordAuthentication(on)
+        | Setting::KbdInteractiveAuthentication(on)
+        | Setting::PubkeyAuthentication(on)
+        | Setting::HostbasedAuthentication(on)
+        | Setting::PermitEmptyPasswords(on)
+        | Setting::X11Forwarding(on)
+        | Setting::AllowAgentForwarding(on)
+        | Setting::PermitTTY(on)
+        | Setting::PermitUserRC(on) => Some(u8::from(!on)),
+        Setting::DisableForwarding(on) | Setting::RefuseConnection(on) | Setting::StrictModes(on) => {
+            Some(u8::from(*on))
         }
+        Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => {
+            Some(u8::from(*which == Forwarding::No))
+        }
+        Setting::PermitRootLogin(how) => Some(match how {
+            PermitRootLogin::Yes => 0,
+            PermitRootLogin::ProhibitPassword => 1,
+            PermitRootLogin::ForcedCommandsOnly => 2,
+            PermitRootLogin::No => 3,
+        }),
+        _ => None,
+    };
+    how_much(&one.setting) > how_much(&other.setting)
+}
+
+/// Each keyword once, at a line that is worth a warning if there is one.
+fn not_built(lint: &mut Lint<'_>) {
+    let mut found: HashMap<Id, (Place, String, bool)> = HashMap::new();
+    for line in without_effect::lines(&lint.loaded.settings).filter(|line| !lint.is_refused(line.said)) {
+        let usual = is_usual(lint, line.said);
+        let entry = found.entry(line.keyword.id).or_insert_with(|| (line.said.place, line.text(), usual));
+        if entry.2 && !usual {
+            *entry = (line.said.place, line.text(), usual);
+        }
+    }
+    for (place, text, usual) in found.into_values() {
+        if usual { lint.remark(place, text) } else { lint.warn(place, text) }
+    }
+}
+
+/// Lines that files shared with OpenSSH are full of, and what such files say for another host: `-t` passes them in
+/// silence. The log of the server says that they have no effect.
+fn is_usual(lint: &Lint<'_>, said: &Said) -> bool {
+    let in_block = said.block.is_some();
+    match &said.setting {
+        Setting::UsePAM(_) | Setting::TrustedUserCAKeys(_) | Setting::HostCertificate(_) => true,
+        Setting::X11Forwarding(_) => !in_block,
+        Setting::AllowTcpForwarding(_)
+        | Setting::HostbasedAuthentication(_)
+        | Setting::HostbasedUsesNameFromPacketOnly(_) => in_block,
+        Setting::AuthorizedKeysCommand(Some(program)) | Setting::AuthorizedPrincipalsCommand(Some(program)) => {
+            !is_there(program.split([' ', '\t']).next().unwrap_or_default())
+        }
+        // The line of the program says it all.
+        Setting::AuthorizedKeysCommandUser(_) | Setting::AuthorizedPrincipalsCommandUser(_) => true,
+        Setting::AuthorizedPrincipalsFile(Some(file)) => {
+            let fixed = file.split('%').next().unwrap_or_default();
+            !is_there(fixed)
+        }
+        Setting::ModuliFile(Some(file)) | Setting::XAuthLocation(Some(file)) => !file.exists(),
+        // Where no key can log in anyway, nothing is lost by refusing all.
+        Setting::RevokedKeys(files) => {
+            let no_keys = lint.global.authorized_keys_file.is_empty();
+            no_keys || !files.iter().any(|file| is_there(file) || Path::new(file).parent().is_some_and(Path::exists))
+        }
+        _ => false,
+    }
+}
+
+fn is_there(path: &str) -> bool {
+    settings::text::to_path(path).exists()
+}
+
+fn never_built(lint: &mut Lint<'_>) {
+    for keyword in settings::keywords::KEYWORDS {
+        let Status::Never(why) = keyword.status else { continue };
+        let Some((said, typed)) = lint.lines(keyword.id).next().filter(|(said, _)| !lint.is_refused(said)) else {
+            continue;
+        };
+        let text = format!("{} has no effect: {why}", keyword.name);
+        // A program that is not there is somebody else's.
+        let elsewhere = typed.starts_with('/') && !is_there(typed);
+        if elsewhere { lint.remark(said.place, text) } else { lint.warn(said.place, text) }
     }
 }
 

@@ -17,11 +17,7 @@ use super::monitors::HandedToMonitors;
 use super::serving::words;
 use super::{Failure, Start, privilege_separation};
 use crate::command_line::CommandLine;
-use crate::load;
-
-/// What we call ourselves in the identification line (RFC 4253 section 4.2).
-const IDENTIFICATION: &str =
-    concat!("SSH-2.0-Bulkhead_", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+use crate::{load, without_effect};
 
 /// Number of the default facility.
 const AUTH: u8 = 4;
@@ -37,6 +33,8 @@ pub(crate) struct InForce {
     pub(crate) tcp_keep_alive: bool,
     /// PidFile
     pub(crate) pid_file: Option<PathBuf>,
+    /// Lines about what the configuration asks for and does not get.
+    pub(crate) without_effect: Vec<Event>,
     /// What each monitor gets.
     pub(crate) handed: HandedToMonitors,
 }
@@ -78,6 +76,7 @@ impl Start<'_> {
             max_startups: global.max_startups,
             tcp_keep_alive: global.tcp_keep_alive,
             pid_file: global.pid_file.as_deref().map(Path::to_owned),
+            without_effect: without_effect::events(&loaded.settings),
             handed,
         };
         Ok(Read { in_force, said })
@@ -92,7 +91,7 @@ impl Start<'_> {
         Ok(HandedToMonitors {
             settings: ipc::start::seal("settings", settings).map_err(Failure::fatal)?,
             host_keys: ipc::start::seal("host keys", &host_keys).map_err(Failure::fatal)?,
-            identification: identification(global.version_addendum.as_deref()),
+            identification: identification(global),
             delay_secret: self.delay_secret,
             log: self.log_settings(global),
             log_file: self.open_log_file().map_err(|why| self.no_log_file(&why))?,
@@ -149,6 +148,11 @@ fn event(message: &Message) -> Event {
     Event::Said { level, text: message.text.clone() }
 }
 
-fn identification(addendum: Option<&str>) -> String {
-    addendum.map_or_else(|| IDENTIFICATION.to_owned(), |addendum| format!("{IDENTIFICATION} {addendum}"))
+/// RFC 4253 section 4.2: protocol and software version, then comments.
+fn identification(global: &Effective) -> String {
+    let version = format!("SSH-2.0-{}", global.identification);
+    match &global.version_addendum {
+        Some(addendum) => format!("{version} {addendum}"),
+        None => version,
+    }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Status::{Later, Never, Partly, Works};
 use super::{ItsFile, Keyword, Process, Scope};
 use crate::arguments::{Arguments, parse_plain};
-use crate::paths::{PIDFILE, XAUTH, in_libexecdir, in_sysconfdir};
+use crate::paths::{OUR_VERSION, PIDFILE, XAUTH, in_libexecdir, in_sysconfdir};
 use crate::values::*;
 use crate::{Complaint, Kind};
 
@@ -366,6 +366,9 @@ keywords! {
     pubkey_auth_options, PubkeyAuthOptions, PubkeyOptions, ["none"], Anywhere, [Monitor], Works;
     /// How long sources that misbehaved are refused.
     per_source_penalties, PerSourcePenalties, Penalties, ["yes"], Global, [Listener], Later;
+    /// The software version in the line that the server greets with. Clients switch behaviour by its beginning: OpenSSH's
+    /// tells servers whose names begin with OpenSSH that its standard output was closed, which ends ssh host yes | head.
+    identification, Identification, SoftwareVersion, [OUR_VERSION], Global, [Listener], Works, Companion;
     /// Whether the server starts on a kernel that lacks a layer of the sandbox; the log then says which layers hold.
     sandbox_best_effort, SandboxBestEffort, YesNo, ["no"], Global, [Listener], Works, Companion;
 }

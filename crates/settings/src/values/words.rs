@@ -73,6 +73,36 @@ impl Kind for RawAddendum {
     }
 }
 
+/// The software version of an identification line (RFC 4253 section 4.2).
+pub struct SoftwareVersion;
+
+impl SoftwareVersion {
+    /// Most bytes: a whole line may have 255, and comments follow.
+    const LONGEST: usize = 200;
+}
+
+impl Kind for SoftwareVersion {
+    type Value = String;
+    const WRITTEN: &'static str = "version";
+
+    fn parse(arguments: &mut Arguments<'_>) -> Result<String, Complaint> {
+        let version = arguments.required()?;
+        if let Some(wrong) = version.chars().find(|c| !c.is_ascii_graphic() || *c == '-') {
+            return Err(Complaint::counted(format!(
+                "{wrong:?} cannot stand in a version: printable US-ASCII without blanks and \"-\" (RFC 4253 section 4.2)"
+            )));
+        }
+        if version.len() > Self::LONGEST {
+            return Err(Complaint::counted(format!("more than {} bytes", Self::LONGEST)));
+        }
+        Ok(version.to_owned())
+    }
+
+    fn show(value: &String, _from_match: bool) -> Vec<String> {
+        vec![value.clone()]
+    }
+}
+
 /// A program by absolute path with its arguments, as typed, or `none`.
 pub struct RawProgram;
 
@@ -156,6 +186,17 @@ mod tests {
         assert_eq!(value, Ok(Some("echo \"a b\" # c".to_owned())));
         assert_eq!(RawLine::parse(&mut Arguments::new(&[], "NONE")), Ok(None));
         assert!(RawAddendum::parse(&mut Arguments::new(&[], "a\rb")).is_err());
+    }
+
+    #[test]
+    fn versions_are_printable_without_blanks_and_minus() {
+        let parse = |word: &str| SoftwareVersion::parse(&mut Arguments::new(&[word.into()], word));
+        for good in ["OpenSSH_10.5", "x", &"v".repeat(200)] {
+            assert_eq!(parse(good), Ok(good.to_owned()));
+        }
+        for bad in ["", "a-b", "a b", "a\tb", "\u{e9}", "a\u{7f}", &"v".repeat(201)] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! Lines that ask for something that is not there yet: `sshd -t` warns of them, the listener logs them.
+//!
+//! A line that says the default asks for nothing. Nor does one that keeps away what never comes: nothing is forwarded,
+//! so `AllowTcpForwarding no` is obeyed to the letter.
+
+use std::collections::HashSet;
+
+use events::Level;
+use events::listener::Event;
+use settings::keywords::{Keyword, Status};
+use settings::values::Forwarding;
+use settings::{Said, Setting, Settings};
+
+/// A line without effect.
+pub(crate) struct WithoutEffect<'a> {
+    pub(crate) said: &'a Said,
+    pub(crate) keyword: &'static Keyword,
+}
+
+/// All of them, in reading order. Lines that a later version will not need either are not among them.
+pub(crate) fn lines(settings: &Settings) -> impl Iterator<Item = WithoutEffect<'_>> {
+    settings.said.iter().filter_map(|said| {
+        let keyword = Keyword::of(said.setting.id());
+        let not_there = matches!(keyword.status, Status::Later | Status::Partly(_));
+        (not_there && asks_for_something(keyword, &said.setting)).then_some(WithoutEffect { said, keyword })
+    })
+}
+
+/// For the log: the first line of each keyword. What should have kept somebody out is an error.
+pub(crate) fn events(settings: &Settings) -> Vec<Event> {
+    let mut told = HashSet::new();
+    let first = lines(settings).filter(|line| told.insert(line.keyword.id));
+    first
+        .map(|line| {
+            let level = if restricts(&line.said.setting) { Level::Error } else { Level::Info };
+            Event::Said { level, text: format!("{}: {}", settings.name_of(line.said.place), line.text()) }
+        })
+        .collect()
+}
+
+impl WithoutEffect<'_> {
+    /// `KEYWORD has no effect yet`, and what happens instead.
+    pub(crate) fn text(&self) -> String {
+        match self.keyword.status {
+            Status::Partly(instead) => format!("{} has no effect yet: {instead}", self.keyword.name),
+            _ => format!("{} has no effect yet", self.keyword.name),
+        }
+    }
+}
+
+fn asks_for_something(keyword: &Keyword, setting: &Setting) -> bool {
+    let is_default = || (keyword.default)().iter().any(|line| Setting::parse_default(keyword.id, line) == *setting);
+    !keeps_away_what_never_comes(setting) && !is_default()
+}
+
+fn keeps_away_what_never_comes(setting: &Setting) -> bool {
+    match setting {
+        Setting::PasswordAuthentication(on)
+        | Setting::KbdInteractiveAuthentication(on)
+        | Setting::AllowAgentForwarding(on)
+        | Setting::PrintLastLog(on) => !on,
+        Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => *which == Forwarding::No,
+        Setting::DisableForwarding(off) | Setting::IgnoreUserKnownHosts(off) => *off,
+        Setting::PerSourcePenalties(penalties) => !penalties.enabled(),
+        Setting::XAuthLocation(None) | Setting::ModuliFile(None) => true,
+        Setting::RevokedKeys(files) => files.is_empty(),
+        // They choose among what forwarding, hosts' keys and certificates would be accepted.
+        Setting::PermitOpen(_)
+        | Setting::PermitListen(_)
+        | Setting::HostbasedAcceptedAlgorithms(_)
+        | Setting::CASignatureAlgorithms(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether the line should have kept somebody out, or have ended a session.
+fn restricts(setting: &Setting) -> bool {
+    matches!(
+        setting,
+        Setting::UsePAM(_)
+            | Setting::PAMServiceName(_)
+            | Setting::RevokedKeys(_)
+            | Setting::UnusedConnectionTimeout(_)
+            | Setting::ChannelTimeout(_)
+            | Setting::PerSourceMaxStartups(_)
+            | Setting::PerSourceNetBlockSize(_)
+            | Setting::PerSourcePenalties(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Vec<(bool, String)> {
+        let file = std::env::temp_dir().join(format!("bulkhead-without-effect-{:?}", std::thread::current().id()));
+        std::fs::write(&file, text).unwrap();
+        let loaded = config::load(&config::LoadRequest { file: Some(file.clone()), ..Default::default() }).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let place = format!("{} ", file.display());
+        let shown = |event| match event {
+            Event::Said { level, text } => (level == Level::Error, text.replace(&place, "")),
+            _ => unreachable!(),
+        };
+        events(&loaded.settings).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_once_for_each_keyword() {
+        assert_eq!(
+            said("X11Forwarding yes\nMatch User x\n X11Forwarding yes\n ChannelTimeout session=1h\n"),
+            [
+                (false, "line 1: X11Forwarding has no effect yet".to_owned()),
+                (true, "line 4: ChannelTimeout has no effect yet".to_owned()),
+            ]
+        );
+        let (restricts, text) = said("UsePAM yes\n").remove(0);
+        assert!(restricts && text.starts_with("line 1: UsePAM has no effect yet: "), "{text}");
+    }
+
+    #[test]
+    fn defaults_and_what_is_kept_away_anyway_are_not_said() {
+        let text = "X11Forwarding no\nPasswordAuthentication yes\nKbdInteractiveAuthentication no\nUsePAM no\n\
+                    PerSourcePenalties yes\nUnusedConnectionTimeout none\nPrintMotd no\nDisableForwarding yes\n\
+                    AllowTcpForwarding no\nPermitOpen none\nMatch User x\n PermitListen 22\n";
+        assert_eq!(said(text), []);
+        assert_eq!(said("AllowTcpForwarding local\n").len(), 1);
+    }
+}
