@@ -7,7 +7,8 @@
 //! - every signal is blocked in the child until its handlers (a table of its own: no `CLONE_SIGHAND`) are the default ones,
 //!   so no handler of ours ever runs in it;
 //! - [`become_the_program`] allocates nothing, takes no lock, cannot panic, and writes only to the [`Recipe`];
-//! - the descriptor table is its own (no `CLONE_FILES`).
+//! - the descriptor table is its own (no `CLONE_FILES`); when this thread goes on, it holds nothing but the executable and
+//!   what the program gets.
 //!
 //! Other threads, if there are any, go on undisturbed: the child touches nothing of theirs.
 
@@ -192,16 +193,18 @@ unsafe fn follow(recipe: &Recipe) -> c_int {
             }
             *recipe.lifted.add(at) = number;
         }
-        libc::syscall(libc::SYS_close_range, 0, recipe.above_targets.saturating_sub(1), 0);
+        close_range(0, recipe.above_targets.saturating_sub(1));
         for at in 0..recipe.how_many {
             // dup2 leaves close-on-exec off: these are what the program gets.
             if libc::dup2(*recipe.lifted.add(at), (*recipe.moves.add(at)).1) < 0 {
                 return *libc::__errno_location();
             }
         }
-        // Everything above ends with the exec, the executable's own descriptor included.
-        let above = recipe.above_targets;
-        if libc::syscall(libc::SYS_close_range, above, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) < 0 {
+        // Closed here and not by the exec: the kernel lets our parent go on before an exec closes anything, and a socket
+        // that the parent then closes must have nobody left who holds it. Only the executable stays until the exec.
+        if close_range(recipe.above_targets, executable.saturating_sub(1)) < 0
+            || close_range(executable.saturating_add(1), RawFd::MAX) < 0
+        {
             return *libc::__errno_location();
         }
         let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
@@ -217,6 +220,18 @@ unsafe fn follow(recipe: &Recipe) -> c_int {
         );
         *libc::__errno_location()
     }
+}
+
+/// Closes every descriptor from `first` to `last`; none when there are none between them.
+///
+/// # Safety
+/// Nobody may use the descriptors any more.
+unsafe fn close_range(first: RawFd, last: RawFd) -> libc::c_long {
+    if first > last {
+        return 0;
+    }
+    // SAFETY: numbers only; async-signal-safe, as `follow` needs it.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }
 }
 
 /// Memory for the child's stack, with a guard page below.

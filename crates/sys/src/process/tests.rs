@@ -80,6 +80,35 @@ fn only_the_given_descriptors_arrive_and_0_to_2_are_never_closed() {
 }
 
 #[test]
+fn what_was_not_given_has_gone_when_the_start_returns() {
+    // The kernel wakes the parent of a vfork before it closes what is marked close-on-exec: a port would stay taken a
+    // moment longer than its socket here. Many descriptors make that moment last.
+    let shell = shell();
+    let port_is_free_each_time = || {
+        (0..300).all(|_| {
+            let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let at = listening.local_addr().unwrap();
+            let copies: Vec<_> = (0..100).map(|_| listening.try_clone().unwrap()).collect();
+            let child = start(&shell_program(&shell, "exit", vec![])).unwrap();
+            drop((listening, copies));
+            let again = std::net::TcpListener::bind(at);
+            child.wait().unwrap();
+            again.is_ok()
+        })
+    };
+    // In a child, whose sockets no other test's children have.
+    // SAFETY: the child has one thread; glibc makes malloc usable in it; it ends by _exit.
+    match unsafe { nix::unistd::fork() }.unwrap() {
+        nix::unistd::ForkResult::Parent { child } => {
+            let ended = nix::sys::wait::waitpid(child, None).unwrap();
+            assert_eq!(ended, nix::sys::wait::WaitStatus::Exited(child, 0));
+        }
+        // SAFETY: ends the forked process without the harness's exit handlers.
+        nix::unistd::ForkResult::Child => unsafe { libc::_exit(if port_is_free_each_time() { 0 } else { 1 }) },
+    }
+}
+
+#[test]
 fn sources_may_stand_where_targets_shall_be() {
     // Each of two descriptors gets the number of the other.
     let (reader, writer) = pipe(65536).unwrap();
