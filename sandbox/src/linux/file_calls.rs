@@ -13,16 +13,14 @@ const CHANGING: i64 = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O
 const TMPFILE: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
 
 const OPENAT_TO_READ: &[&[Check]] = &[&[has_none_of(2, CHANGING)]];
-const NEVER_INHERITED: &[&[Check]] =
-    &[&[is(1, libc::F_SETFD as i64), is(2, libc::FD_CLOEXEC as i64)], &[is(1, libc::F_DUPFD_CLOEXEC as i64)]];
+const NEVER_INHERITED: &[&[Check]] = &[&[is(1, libc::F_SETFD as i64), is(2, libc::FD_CLOEXEC as i64)]];
 
 /// Every row of `ReadFiles` and `ChangeFiles`.
 pub(super) const ROWS: &[Row] = &[
     row(ReadFiles, "openat", libc::SYS_openat, OnlyIf(OPENAT_TO_READ), "opened for reading; Landlock says the same"),
-    row(ReadFiles, "fstat", libc::SYS_fstat, Always, "SSH_FXP_FSTAT"),
     row(ReadFiles, "newfstatat", libc::SYS_newfstatat, Always, "SSH_FXP_STAT, SSH_FXP_LSTAT, directory listings"),
+    row(ReadFiles, "fstat", libc::SYS_fstat, Always, "SSH_FXP_FSTAT, where libc's fstat(3) is not newfstatat"),
     row(ReadFiles, "pread64", libc::SYS_pread64, Always, "SSH_FXP_READ"),
-    row(ReadFiles, "lseek", libc::SYS_lseek, Always, "directories are read again from their beginning"),
     row(ReadFiles, "getdents64", libc::SYS_getdents64, Always, "SSH_FXP_READDIR"),
     row(ReadFiles, "readlinkat", libc::SYS_readlinkat, Always, "SSH_FXP_READLINK, SSH_FXP_REALPATH"),
     row(

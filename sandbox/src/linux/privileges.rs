@@ -15,8 +15,16 @@ pub fn empty_bounding_set() -> Result<(), CapsError> {
     if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
         return Ok(());
     }
-    caps::clear(None, CapSet::Bounding)?;
-    expect(CapSet::Bounding, &CapsHashSet::new())
+    caps::all().into_iter().try_for_each(|capability| {
+        let dropped = caps::drop(None, CapSet::Bounding, capability);
+        // Reading each back would double the calls of every login, and the kernel says when it does not drop one.
+        dropped.or_else(|error| if is_unknown_to_the_kernel(capability) { Ok(()) } else { Err(error) })
+    })
+}
+
+/// Older kernels have fewer capabilities than we know of.
+fn is_unknown_to_the_kernel(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Bounding, capability).is_err()
 }
 
 /// Gives up all capabilities but those of `files`, if the user is root; and every way to gain any.
@@ -29,12 +37,10 @@ pub fn give_up(files: FileAccess, is_root: bool) -> Result<(), CapsError> {
     caps::set(None, CapSet::Effective, &kept)?;
     caps::set(None, CapSet::Permitted, &kept)?;
     caps::clear(None, CapSet::Inheritable)?;
-    for (set, expected) in [
-        (CapSet::Ambient, &CapsHashSet::new()),
-        (CapSet::Inheritable, &CapsHashSet::new()),
-        (CapSet::Permitted, &kept),
-        (CapSet::Effective, &kept),
-    ] {
+    // The ambient set is always part of the inheritable one (capabilities(7)), and dear to read.
+    for (set, expected) in
+        [(CapSet::Inheritable, &CapsHashSet::new()), (CapSet::Permitted, &kept), (CapSet::Effective, &kept)]
+    {
         expect(set, expected)?;
     }
     let flags = prctl::set_dumpable(false).and_then(|()| prctl::set_no_new_privs());
