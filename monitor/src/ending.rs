@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use sys::process::{Child, Ended};
+
 use crate::connection::{Connection, Tried};
 
 /// No login on this connection. What the log has to say about it has been written where it happened.
@@ -52,6 +54,13 @@ impl Ending {
             (_, Tried::Nothing) => ExitStatus::Failed,
         }
     }
+}
+
+/// What is to be said of the end of a process of ours; nothing of an orderly one.
+pub(crate) fn unruly_end(process: &Child, how: Ended) -> Option<String> {
+    let Ended::Signalled { signal, .. } = how else { return None };
+    let violation = sandbox::linux::violation::of_ended(process.pid(), how);
+    Some(violation.map_or_else(|| format!("was ended by signal {signal}"), |violation| violation.to_string()))
 }
 
 impl From<io::Error> for Ending {

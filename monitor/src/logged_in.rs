@@ -24,7 +24,7 @@ use sys::process::{Child, Ended};
 
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
-use crate::ending::ExitStatus;
+use crate::ending::{ExitStatus, unruly_end};
 use crate::host_keys::NotSigned;
 use crate::key_exchange::SignedExchange;
 use crate::logged_in::how_ended::{how_ended, signal_named};
@@ -279,8 +279,7 @@ impl ServedLogin {
         let ended_by_itself = matches!(over, Over::ProcessEnded);
         let patience = if ended_by_itself { crate::preauth_child::LAST_WORDS } else { std::time::Duration::ZERO };
         let how = crate::preauth_child::wait_for(&self.process, patience).ok().flatten();
-        if let Some(Ended::Signalled { signal, .. }) = how {
-            let what = format!("was ended by signal {signal}");
+        if let Some(what) = how.and_then(|how| unruly_end(&self.process, how)) {
             self.connection.log(&Event::ChildMisbehaved { process: "sshd-session", what });
         }
         how

@@ -15,7 +15,7 @@ use settings::PreauthSettings;
 use sys::process::{Child, Ended};
 
 use crate::connection::Connection;
-use crate::ending::Ending;
+use crate::ending::{Ending, unruly_end};
 use crate::start_child::start_child;
 
 /// How long the process may take to end once everything has been said: the last words to its peer take a second.
@@ -141,10 +141,8 @@ impl PreauthChild {
             Err(_) => Duration::ZERO,
         };
         let how = wait_for(&self.process, patience)?;
-        match (outcome, how) {
-            (Err(Ending::ChildGone), Some(Ended::Signalled { signal, .. })) => {
-                Err(misbehaved(connection, &format!("was ended by signal {signal}")))
-            }
+        match (outcome, how.and_then(|how| unruly_end(&self.process, how))) {
+            (Err(Ending::ChildGone), Some(what)) => Err(misbehaved(connection, &what)),
             (outcome, _) => outcome,
         }
     }

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use settings::keywords::Id;
 
 use crate::Test;
-use crate::role::{END, LASTS};
+use crate::role::{END, LASTS, VIOLATE};
 use crate::stand_in::{LOGGED_IN, Monitor, SESSION_ID, decoded, exchange};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_session_that_goes_hangs_up_its_terminals", a_session_that_goes_hangs_up_its_terminals),
     ("a_closed_channel_hangs_up_its_terminal", a_closed_channel_hangs_up_its_terminal),
     ("signals_reach_commands_that_the_client_chose", signals_reach_commands_that_the_client_chose),
+    ("a_session_that_breaks_its_promise_is_named", a_session_that_breaks_its_promise_is_named),
     ("random_frames_end_the_session_without_a_panic", random_frames_end_the_session),
 ];
 
@@ -202,6 +203,14 @@ fn signals_reach_commands_that_the_client_chose() {
         monitor.ask(LOGGED_IN, &LoggedInRequest::SignRekey(exchange(&[1; 32]))).expect("an answer");
     assert!(matches!(signed, LoggedInAnswer::Signed(_)), "{signed:?}");
     assert!(monitor.log().contains("signal KILL is not sent to session 0"), "{}", monitor.log());
+}
+
+fn a_session_that_breaks_its_promise_is_named() {
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    monitor.send_raw(VIOLATE);
+    monitor_ends(&monitor, MISBEHAVED);
+    monitor.expect_a_violation_of("sshd-session");
 }
 
 fn random_frames_end_the_session() {

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use settings::keywords::Id;
 
 use crate::Test;
-use crate::role::END;
+use crate::role::{END, VIOLATE};
 use crate::stand_in::{
     AUTHENTICATING, HANDING_OVER, KEY_EXCHANGE, LOGGED_IN, Monitor, NAMING_USER, SESSION_ID, decoded, exchange, frame,
     own_name,
@@ -36,6 +36,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("random_frames_let_nobody_in", random_frames_let_nobody_in),
     ("the_grace_time_ends_a_silent_child", the_grace_time_ends_a_silent_child),
     ("a_child_that_goes_takes_the_monitor_along", a_child_that_goes_takes_the_monitor_along),
+    ("a_child_that_breaks_its_promise_is_named", a_child_that_breaks_its_promise_is_named),
 ];
 
 const MISBEHAVED: i32 = 4;
@@ -332,4 +333,12 @@ fn a_child_that_goes_takes_the_monitor_along() {
         monitor.send_raw(END);
         monitor.expect_end(status);
     }
+}
+
+fn a_child_that_breaks_its_promise_is_named() {
+    let monitor = Monitor::plain();
+    monitor.reach(AUTHENTICATING);
+    monitor.send_raw(VIOLATE);
+    monitor.expect_end(MISBEHAVED);
+    monitor.expect_a_violation_of("sshd-preauth");
 }

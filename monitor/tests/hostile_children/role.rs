@@ -7,9 +7,13 @@ use std::process::ExitCode;
 use ipc::MAX_FRAME;
 use ipc::start::{LINK, LaunchStart};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sandbox::{Policy, SessionPromises, Surroundings};
 
 /// A frame from the test that is for the relay itself: to end.
 pub(crate) const END: &[u8] = &[0xff];
+
+/// Another: to lock itself down as the process that it stands for, and to break its promise.
+pub(crate) const VIOLATE: &[u8] = &[0xfd];
 
 /// A relay is at work.
 pub(crate) const HELLO: &[u8] = &[0xfe];
@@ -68,11 +72,19 @@ fn pass(from: BorrowedFd<'_>, to: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
         Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         Ok((0, _)) => false,
         Ok((length, _)) if &buffer[..length] == END => false,
+        Ok((length, _)) if &buffer[..length] == VIOLATE => violate(),
         Ok((length, descriptors)) => {
             let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
             sys::fd::send_with_fds(to, &buffer[..length], &descriptors).is_ok()
         }
     }
+}
+
+fn violate() -> bool {
+    let before_login = std::env::args().next().is_some_and(|title| title == "sshd: [net]");
+    let policy = if before_login { Policy::Preauth } else { Policy::Session(SessionPromises::default()) };
+    sandbox::lock_down(&policy, &Surroundings::default()).expect("locked down");
+    panic!("still there: {:?}", std::net::TcpListener::bind("127.0.0.1:0"));
 }
 
 fn tell(link: OwnedFd) {

@@ -200,6 +200,13 @@ impl Monitor {
         text
     }
 
+    /// The log says which system call the process died of, if the kernel's log, which not everybody may read, says it.
+    pub(crate) fn expect_a_violation_of(&self, process: &str) {
+        let log = self.log();
+        let says = |call| log.contains(&format!("{process}: sandbox violation: system call {call}"));
+        assert!(says("socket") || says("unknown"), "{log}");
+    }
+
     /// The monitor ends by itself without having said anything more, without a panic and without letting anybody in.
     pub(crate) fn expect_end(&self, status: i32) {
         if let Some((answer, _)) = self.receive_raw() {
