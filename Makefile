@@ -7,6 +7,8 @@
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc/ssh
 LIBEXECDIR ?= $(PREFIX)/libexec/bulkhead
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 CARGO ?= cargo
 PROGRAMS = sshd-monitor sshd-preauth sshd-session sshd-launch sftp-server
 
@@ -38,7 +40,17 @@ bench: release
 	@$(CARGO) run --quiet --locked --release --package bulkhead-tests --bin bench
 
 install: release
-	install -d -m 755 $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)
+	install -d -m 755 $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/sshd_config.d \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR)
 	install -m 755 target/release/sshd $(DESTDIR)$(PREFIX)/sbin/sshd
 	for program in $(PROGRAMS); do install -m 755 target/release/$$program $(DESTDIR)$(LIBEXECDIR)/ || exit 1; done
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sshd_config ] || install -m 644 etc/sshd_config $(DESTDIR)$(SYSCONFDIR)/sshd_config
+	install -m 644 docs/generated/sshd_config.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 docs/generated/sshd.8 docs/manual/sftp-server.8 $(DESTDIR)$(MANDIR)/man8/
+	for page in man5/sshd_config.5 man8/sshd.8; do \
+		sed -i 's|/etc/ssh|$(SYSCONFDIR)|g; s|/usr/libexec/bulkhead|$(LIBEXECDIR)|g' $(DESTDIR)$(MANDIR)/$$page || exit 1; \
+	done
+	for unit in sshd.service sshd.socket; do \
+		sed 's|/usr/local/sbin|$(PREFIX)/sbin|g; s|/etc/ssh/|$(SYSCONFDIR)/|g' etc/systemd/$$unit \
+			>$(DESTDIR)$(UNITDIR)/$$unit && chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done

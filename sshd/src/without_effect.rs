@@ -39,10 +39,10 @@ pub(crate) fn events(settings: &Settings) -> Vec<Event> {
 }
 
 impl WithoutEffect<'_> {
-    /// `KEYWORD has no effect yet`, and what happens instead.
+    /// `KEYWORD has no effect yet`, or what happens instead.
     pub(crate) fn text(&self) -> String {
         match self.keyword.status {
-            Status::Partly(instead) => format!("{} has no effect yet: {instead}", self.keyword.name),
+            Status::Partly(instead) => format!("{} has not its full effect yet: {instead}", self.keyword.name),
             _ => format!("{} has no effect yet", self.keyword.name),
         }
     }
@@ -115,7 +115,7 @@ mod tests {
             ]
         );
         let (restricts, text) = said("UsePAM yes\n").remove(0);
-        assert!(restricts && text.starts_with("line 1: UsePAM has no effect yet: "), "{text}");
+        assert!(restricts && text.starts_with("line 1: UsePAM has not its full effect yet: "), "{text}");
     }
 
     #[test]

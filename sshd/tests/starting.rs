@@ -198,6 +198,30 @@ fn an_ordinary_configuration_is_not_commented_on_in_the_log() {
 }
 
 #[test]
+fn an_installed_tree_works_wherever_it_lies() {
+    let (site, port) = (Site::new(), free_port());
+    site.configure(&listen_lines(&[port]));
+    for (program, folder) in [
+        ("sshd", "usr/sbin"),
+        ("sshd-monitor", "usr/libexec/bulkhead"),
+        ("sshd-preauth", "usr/libexec/bulkhead"),
+        ("sshd-session", "usr/libexec/bulkhead"),
+        ("sshd-launch", "usr/libexec/bulkhead"),
+    ] {
+        fs::create_dir_all(site.path(folder)).unwrap();
+        fs::copy(bulkhead_tests::binaries().join(program), site.path(folder).join(program)).unwrap();
+    }
+    let usual = site.sshd(&["-D", "-e"]);
+    let mut command = std::process::Command::new(site.path("usr/sbin/sshd"));
+    command.args(usual.get_args()).stderr(std::process::Stdio::piped());
+    let mut sshd = Foreground::start(command);
+    sshd.wait_for(&format!("Server listening on 127.0.0.1 port {port}."));
+    let mut greeting = [0; 8];
+    std::io::Read::read_exact(&mut connect(port).unwrap(), &mut greeting).unwrap();
+    assert_eq!(&greeting, b"SSH-2.0-");
+}
+
+#[test]
 fn a_pipe_that_was_left_open_is_not_held() {
     let (site, port) = (Site::new(), free_port());
     site.configure(&listen_lines(&[port]));

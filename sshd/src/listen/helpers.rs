@@ -7,13 +7,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use settings::paths::LIBEXECDIR;
 use thiserror::Error;
 
-/// Where `make install` puts them, unless they stand beside `sshd`.
-const LIBEXEC_DIRECTORY: &str = match option_env!("BULKHEAD_LIBEXECDIR") {
-    Some(directory) => directory,
-    None => "/usr/local/libexec/bulkhead",
-};
+/// Where `make install` puts them, seen from the folder of `sshd`: a tree that was unpacked elsewhere works too.
+const IN_THE_SAME_TREE: &str = "../libexec/bulkhead";
 
 /// The executables, opened.
 #[derive(Debug)]
@@ -38,13 +36,9 @@ pub(crate) struct MissingHelper {
 }
 
 impl Helpers {
-    /// Opens all of them: those beside the running `sshd` if its monitor stands there, else those of the compiled-in
-    /// directory. Never some of each.
+    /// Opens all of them, never some of one folder and some of another.
     pub(crate) fn open() -> Result<Self, MissingHelper> {
-        let beside = std::env::current_exe().ok().and_then(|sshd| sshd.parent().map(Path::to_owned));
-        let directory = beside
-            .filter(|directory| directory.join("sshd-monitor").is_file())
-            .unwrap_or_else(|| PathBuf::from(LIBEXEC_DIRECTORY));
+        let directory = directory();
         let open = |name| {
             open_executable(&directory.join(name)).map_err(|why| MissingHelper {
                 name,
@@ -59,6 +53,15 @@ impl Helpers {
             launch: open("sshd-launch")?,
         })
     }
+}
+
+/// Beside the running `sshd`, else in its installed tree, else the compiled-in folder: the first that has a monitor.
+fn directory() -> PathBuf {
+    let executable = std::env::current_exe().ok();
+    let beside = executable.as_deref().and_then(Path::parent);
+    let candidates = beside.map(|beside| [beside.to_owned(), beside.join(IN_THE_SAME_TREE)]);
+    let has_monitor = |directory: &PathBuf| directory.join("sshd-monitor").is_file();
+    candidates.into_iter().flatten().find(has_monitor).unwrap_or_else(|| PathBuf::from(LIBEXECDIR))
 }
 
 fn open_executable(path: &Path) -> io::Result<OwnedFd> {

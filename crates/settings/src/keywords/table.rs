@@ -361,7 +361,8 @@ keywords! {
     /// Addresses that remote forwarding may listen on.
     permit_listen, PermitListen, PermitListens, ["any"], Anywhere, [Monitor, Session], Later;
     /// Whether users may set environment variables in ~/.ssh/environment and authorized_keys.
-    permit_user_environment, PermitUserEnvironment, PermitUserEnvironment, ["no"], Global, [Monitor], Works;
+    permit_user_environment, PermitUserEnvironment, PermitUserEnvironment, ["no"], Global, [Monitor],
+        Partly("~/.ssh/environment is not read");
     /// What signatures of security keys must prove.
     pubkey_auth_options, PubkeyAuthOptions, PubkeyOptions, ["none"], Anywhere, [Monitor], Works;
     /// How long sources that misbehaved are refused.
