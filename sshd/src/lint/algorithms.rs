@@ -1,31 +1,20 @@
 //! Sets of algorithms that leave no client.
 
 use keys::PrivateKey;
-use settings::algorithms::{CIPHERS, KEX, MACS};
 use settings::keywords::Id;
 
 use super::Lint;
-
-/// What clients offer besides the server's own defaults (OpenSSH 7.4 and later, PuTTY, libssh, Dropbear, paramiko).
-const ALSO_OFFERED: [&str; 6] = [
-    "diffie-hellman-group14-sha256",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group18-sha512",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group14-sha1",
-    "mlkem768nistp256-sha256",
-];
+use crate::without_effect;
 
 pub(super) fn look(lint: &mut Lint<'_>, host_keys: &[PrivateKey]) {
-    let offered = |defaults: &[&str], ours: &[String]| {
-        ours.iter().any(|name| defaults.contains(&name.as_str()) || ALSO_OFFERED.contains(&name.as_str()))
-    };
     let global = lint.global.clone();
-    let authenticated = global.ciphers.iter().any(|cipher| cipher.contains("gcm@") || cipher.starts_with("chacha20"));
+    for absent in without_effect::absent_algorithms(&lint.loaded.settings) {
+        if absent.are_all { lint.warn(absent.place, absent.text()) } else { lint.remark(absent.place, absent.text()) }
+    }
     let lists = [
-        (Id::KexAlgorithms, offered(KEX.default, &global.kex_algorithms)),
-        (Id::Ciphers, offered(CIPHERS.default, &global.ciphers)),
-        (Id::Macs, authenticated || offered(MACS.default, &global.macs)),
+        (Id::KexAlgorithms, !global.kex_algorithms.is_empty()),
+        (Id::Ciphers, !global.ciphers.is_empty()),
+        (Id::Macs, without_effect::needs_no_mac(&global) || !global.macs.is_empty()),
         (Id::HostKeyAlgorithms, !global.host_key_algorithms.is_empty()),
         (Id::PubkeyAcceptedAlgorithms, !global.pubkey_accepted_algorithms.is_empty()),
     ];
