@@ -18,6 +18,9 @@ pub enum KeyError {
     /// A value of the key is outside of what its type allows.
     #[error("{0}")]
     BadKey(&'static str),
+    /// An RSA key that is shorter or longer than any that is accepted.
+    #[error("RSA modulus does not have 1024 to 16384 bits")]
+    RsaLength,
     /// The signature algorithm is not one of this key's type.
     #[error("signature algorithm does not belong to the key type")]
     WrongAlgorithm,

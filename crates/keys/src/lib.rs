@@ -22,6 +22,7 @@ mod fingerprint;
 mod key_type;
 mod private;
 mod public;
+pub mod revocation;
 mod signature;
 
 pub use error::KeyError;

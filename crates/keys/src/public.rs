@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 
 use aws_lc_rs::signature::ParsedPublicKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use wire::Reader;
 
@@ -100,6 +102,12 @@ impl PublicKey {
         fingerprint(&self.blob, hash)
     }
 
+    /// Its blob in base64, as in `.pub` files.
+    #[must_use]
+    pub fn base64(&self) -> String {
+        STANDARD.encode(&self.blob)
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -140,8 +148,11 @@ fn read_rsa(reader: &mut Reader<'_>) -> Result<Parts, KeyError> {
     if !RSA_EXPONENT_BITS.contains(&bit_length(exponent)) || !is_odd(exponent) {
         return Err(KeyError::BadKey("RSA exponent is even, 1, or longer than 33 bits"));
     }
-    if !RSA_MODULUS_BITS.contains(&bit_length(modulus)) || !is_odd(modulus) {
-        return Err(KeyError::BadKey("RSA modulus is even or does not have 1024 to 16384 bits"));
+    if !RSA_MODULUS_BITS.contains(&bit_length(modulus)) {
+        return Err(KeyError::RsaLength);
+    }
+    if !is_odd(modulus) {
+        return Err(KeyError::BadKey("RSA modulus is even"));
     }
     Ok(Parts::Rsa { exponent: exponent.to_vec(), modulus: modulus.to_vec() })
 }

@@ -6,6 +6,7 @@ use std::{env, fs, process};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use keys::revocation::{CertificateFacts, Revoked};
 use keys::{FingerprintHash, KeyError, KeyType, PrivateKey, PublicKey};
 use wire::Write as _;
 
@@ -188,4 +189,55 @@ fn debug_output_shows_no_secret() {
         format!("{key:?}"),
         format!("private half of ED25519 {}", key.public().fingerprint(FingerprintHash::Sha256))
     );
+}
+
+/// Lists that `ssh-keygen -k` wrote, of everything that it can put into one; `ssh-keygen -Q` has the same opinion of
+/// every key.
+#[test]
+fn revocation_lists_mean_what_ssh_keygen_means() {
+    let scratch = Scratch::new("krl");
+    let key = |name: &str| scratch.make_key(name, &["-t", "ed25519", "-N", ""]);
+    let (lost, hashed, sha1, authority, kept) = (key("lost"), key("hashed"), key("sha1"), key("ca"), key("kept"));
+    let public = |private: &Path| fs::read_to_string(private.with_extension("pub")).unwrap();
+    let fingerprint = public_file(&hashed).fingerprint(FingerprintHash::Sha256);
+    let specification = scratch.0.join("specification");
+    let text = format!(
+        "serial: 5\nserial: 100-3000\nserial: 5000\nserial: 5001\nserial: 5003\nid: old laptop\n\
+         key: {}sha1: {}hash: {fingerprint}\n",
+        public(&lost),
+        public(&sha1),
+    );
+    fs::write(&specification, text).unwrap();
+    let list = scratch.0.join("list.krl");
+    run(Command::new("ssh-keygen")
+        .args(["-k", "-f"])
+        .arg(&list)
+        .arg("-s")
+        .arg(authority.with_extension("pub"))
+        .args(["-z", "7"])
+        .arg(&specification));
+    let revoked = Revoked::parse(&fs::read(&list).unwrap()).unwrap();
+    for private in [&lost, &hashed, &sha1, &authority, &kept] {
+        let asked =
+            Command::new("ssh-keygen").args(["-Q", "-f"]).arg(&list).arg(private.with_extension("pub")).output();
+        let revoked_by_theirs = !asked.unwrap().status.success();
+        assert_eq!(revoked.holds(&public_file(private)), revoked_by_theirs, "{private:?}");
+        assert_eq!(revoked_by_theirs, [&lost, &hashed, &sha1].contains(&private), "{private:?}");
+    }
+    for (serial, key_id, expected) in [
+        (5, "x", true),
+        (99, "x", false),
+        (100, "x", true),
+        (3000, "x", true),
+        (3001, "x", false),
+        (5001, "x", true),
+        (5002, "x", false),
+        (5003, "x", true),
+        (1, "old laptop", true),
+    ] {
+        let certificate = CertificateFacts { authority: &public_file(&authority), serial, key_id: key_id.as_bytes() };
+        assert_eq!(revoked.holds_certificate(certificate), expected, "{serial} {key_id}");
+        let foreign = CertificateFacts { authority: &public_file(&kept), serial, key_id: key_id.as_bytes() };
+        assert!(!revoked.holds_certificate(foreign), "{serial} {key_id}");
+    }
 }
