@@ -4,7 +4,6 @@
 
 mod connection_test;
 mod dump;
-mod glob;
 mod line;
 mod listen;
 mod load;

@@ -3,11 +3,11 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use settings::file_pattern::matching_files;
 use settings::keywords::{Id, ItsFile, Keyword, Meaning, Withdrawal, Withdrawn, meaning};
 use settings::text::{from_bytes, from_path, to_bytes};
 use settings::{Arguments, Block, Complaint, FilePath, Place, PortList, Said, Setting, Settings};
 
-use crate::glob::matching_files;
 use crate::line::{NoLine, split, trimmed, words};
 use crate::load::{Loaded, Reading, Typed};
 use crate::match_line;

@@ -1,11 +1,11 @@
-//! Patterns of file names, as Include takes them: `*`, `?`, `[...]` and backslash; no braces, no tilde.
+//! Patterns of file names, as Include and AuthorizedKeysFile take them: `*`, `?`, `[...]` and backslash; no braces, no tilde.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
 /// Existing files that `pattern` matches, in byte order. A leading dot must be matched by a dot.
-pub(crate) fn matching_files(pattern: &[u8]) -> Vec<PathBuf> {
+pub fn matching_files(pattern: &[u8]) -> Vec<PathBuf> {
     let mut found: Vec<Vec<u8>> = vec![Vec::new()];
     for (place, component) in pattern.split(|&byte| byte == b'/').enumerate() {
         let mut next = Vec::new();

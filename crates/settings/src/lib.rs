@@ -9,6 +9,7 @@ pub mod algorithms;
 pub mod arguments;
 pub mod complaint;
 pub mod criteria;
+pub mod file_pattern;
 pub mod keywords;
 pub mod kind;
 pub mod paths;
