@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::vec::IntoIter;
@@ -16,11 +17,16 @@ use crate::candidate::Candidate;
 use crate::connection::step_event;
 
 /// Largest file that is read, in bytes.
-const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+pub(crate) const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// Most files that one pattern of AuthorizedKeysFile stands for.
+const MOST_FILES: usize = 1024;
 
 /// The candidate's files, opened one after the other and only as far as somebody asks for the next one.
 pub(crate) struct KeyFiles<'a> {
     candidate: &'a Candidate,
+    patterns: IntoIter<PathBuf>,
+    /// Those that the pattern in hand matches.
     files: IntoIter<PathBuf>,
     complaints: &'a RefCell<Vec<Event>>,
 }
@@ -35,11 +41,25 @@ struct Opened {
 impl<'a> KeyFiles<'a> {
     /// `complaints` takes what the log should know about files that are not used.
     pub(crate) fn of(candidate: &'a Candidate, complaints: &'a RefCell<Vec<Event>>) -> Self {
-        let files = policy::authorized_keys_files(&candidate.effective, &candidate.facts).unwrap_or_else(|error| {
+        let patterns = policy::authorized_keys_files(&candidate.effective, &candidate.facts).unwrap_or_else(|error| {
             complaints.borrow_mut().push(said(Level::Error, format!("AuthorizedKeysFile: {error}")));
             Vec::new()
         });
-        Self { candidate, files: files.into_iter(), complaints }
+        Self { candidate, patterns: patterns.into_iter(), files: Vec::new().into_iter(), complaints }
+    }
+
+    /// The next file. Directories are searched with the user's rights too.
+    fn next_file(&mut self) -> Option<PathBuf> {
+        loop {
+            if let Some(file) = self.files.next() {
+                return Some(file);
+            }
+            let pattern = self.patterns.next()?;
+            match sys::identity::as_user(&self.candidate.identity, || matching_files(&pattern)) {
+                Ok(files) => self.files = files.into_iter(),
+                Err(error) => self.complain(said(Level::Info, format!("{}: {error}", pattern.display()))),
+            }
+        }
     }
 
     fn complain(&self, event: Event) {
@@ -80,7 +100,7 @@ impl Iterator for KeyFiles<'_> {
 
     fn next(&mut self) -> Option<KeyFile> {
         loop {
-            let path = self.files.next()?;
+            let path = self.next_file()?;
             if let Some(text) = self.text_of(&path) {
                 return Some(KeyFile { name: path.display().to_string(), text });
             }
@@ -88,8 +108,15 @@ impl Iterator for KeyFiles<'_> {
     }
 }
 
-fn said(level: Level, text: String) -> Event {
+pub(crate) fn said(level: Level, text: String) -> Event {
     Event::Said { level, text }
+}
+
+/// What glob(7) finds: users can fill their directories as they like.
+fn matching_files(pattern: &Path) -> Vec<PathBuf> {
+    let mut files = settings::file_pattern::matching_files(pattern.as_os_str().as_bytes());
+    files.truncate(MOST_FILES);
+    files
 }
 
 /// To be called with the user's rights. Opening never blocks (a FIFO in place of the file), and what is not a regular
@@ -105,13 +132,19 @@ fn open(path: &Path, home: &Path) -> io::Result<Opened> {
         return Err(io::Error::other(format!("larger than {LARGEST_FILE} bytes")));
     }
     let real = real_path(&file, path)?;
-    let mut components = vec![path_facts(real.clone(), &facts)];
-    for directory in real.ancestors().skip(1) {
-        components.push(path_facts(directory.to_path_buf(), &std::fs::metadata(directory)?));
-    }
+    let components = components_of(&real, &facts)?;
     let mut text = Vec::new();
     file.take(LARGEST_FILE).read_to_end(&mut text)?;
     Ok(Opened { text, components, home: std::fs::canonicalize(home).ok() })
+}
+
+/// The facts of a file whose path is `real`, and of all directories above it.
+pub(crate) fn components_of(real: &Path, facts: &std::fs::Metadata) -> io::Result<Vec<PathFacts>> {
+    let mut components = vec![path_facts(real.to_path_buf(), facts)];
+    for directory in real.ancestors().skip(1) {
+        components.push(path_facts(directory.to_path_buf(), &std::fs::metadata(directory)?));
+    }
+    Ok(components)
 }
 
 /// The path without symbolic links, as long as it still leads to the file that was opened.

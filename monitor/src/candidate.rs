@@ -96,13 +96,14 @@ fn decoy_account(user: &str) -> Known {
     Known { account, identity: Identity { uid: NOBODY, gid: NOBODY, groups: vec![NOBODY] }, facts }
 }
 
-/// The ends of the connection as policy looks at them.
+/// The ends of the connection as policy looks at them; what has to be asked for is not in it yet.
 pub(crate) fn connection_facts(facts: &events::ConnectionFacts) -> ConnectionFacts {
     let address = |text: &str| text.parse::<IpAddr>().ok();
     ConnectionFacts {
         address: address(&facts.peer.address),
         port: facts.peer.port,
         host_name: None,
+        routing_domain: String::new(),
         local_address: address(&facts.local.address),
         local_port: facts.local.port,
     }

@@ -1,6 +1,7 @@
 //! What this process was given, and what holds for the whole connection.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use events::monitor::Event;
 use events::{ConnectionFacts, Level, Log, Who};
@@ -34,6 +35,8 @@ pub(crate) struct Connection {
     pub(crate) identification: String,
     pub(crate) preauth_confinement: Option<Confinement>,
     pub(crate) best_effort_sandbox: bool,
+    /// When LoginGraceTime is over; never with `LoginGraceTime 0`.
+    pub(crate) login_deadline: Option<Duration>,
     log: Log,
     /// Closing it tells the listener that somebody is logged in.
     startup_pipe: Option<OwnedFd>,
@@ -77,6 +80,8 @@ impl Connection {
         let settings: Settings = ipc::start::unseal(settings.as_fd())?;
         let host_keys = HostKeys::new(ipc::start::unseal(host_keys.as_fd())?);
         let global = settings.global();
+        let grace = global.login_grace_time.duration();
+        let login_deadline = (!grace.is_zero()).then(|| sys::clock::monotonic().saturating_add(grace));
         Ok(Self {
             facts: start.facts,
             network,
@@ -88,6 +93,7 @@ impl Connection {
             identification: start.identification,
             preauth_confinement: start.preauth_confinement,
             best_effort_sandbox: start.best_effort_sandbox,
+            login_deadline,
             log,
             startup_pipe: Some(startup_pipe),
             delay_secret: start.delay_secret,
@@ -121,6 +127,11 @@ impl Connection {
         for step in steps {
             self.log(&step_event(step));
         }
+    }
+
+    /// What LoginGraceTime leaves; `None` when it sets no limit.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.login_deadline.map(|deadline| deadline.saturating_sub(sys::clock::monotonic()))
     }
 
     /// Drawn once by the listener: makes failure delays of names unguessable.

@@ -12,6 +12,7 @@ use sys::identity::{Account, Identity};
 
 use crate::candidate::Candidate;
 use crate::connection::Connection;
+use crate::words::split;
 
 /// What a candidate has proven so far.
 pub(crate) struct Proofs {
@@ -186,45 +187,5 @@ fn sftp_granted(grants: &Grants) -> SftpGranted {
         [] => SftpGranted::No,
         lines if lines.iter().all(is_read_only) => SftpGranted::ReadOnly,
         _ => SftpGranted::ReadWrite,
-    }
-}
-
-/// Words of a command line: separated by blanks, quoted by `"` or `'`, `\` before a quote, a `\` or a blank takes it
-/// as it is. `None` when a quote is not closed. All words count (CVE-2026-59997).
-fn split(line: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut characters = line.chars().peekable();
-    while let Some(character) = characters.next() {
-        match (character, quote) {
-            ('\\', _) if characters.peek().is_some_and(|next| matches!(next, '"' | '\'' | '\\' | ' ')) => {
-                word.get_or_insert_default().extend(characters.next());
-            }
-            ('"' | '\'', None) => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (_, Some(open)) if open == character => quote = None,
-            (' ' | '\t', None) => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(character),
-        }
-    }
-    words.extend(word);
-    quote.is_none().then_some(words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_split_like_a_shell_would() {
-        let words = |line| split(line).unwrap();
-        assert_eq!(words("-R -d \"/a b\" -l 'INFO'"), ["-R", "-d", "/a b", "-l", "INFO"]);
-        assert_eq!(words(r"-d /a\ b\'c ''"), ["-d", "/a b'c", ""]);
-        assert_eq!(words("  "), [""; 0]);
-        assert_eq!(split("-d \"open"), None);
-        assert_eq!(words("1 2 3 4 5 6 7 8 9 10 -R").len(), 11);
     }
 }

@@ -28,12 +28,16 @@ mod ending;
 mod failures;
 mod hand_over;
 mod host_keys;
+mod host_name;
 mod key_exchange;
+mod keys_command;
 mod logged_in;
 mod preauth_child;
+mod revoked_keys;
 mod signed_data;
 mod start_child;
 mod start_session;
+mod words;
 
 use std::process::ExitCode;
 

@@ -52,8 +52,6 @@ impl PreauthChild {
     /// Starts it and tells it what it may know.
     pub(crate) fn start(connection: &Connection) -> Result<(Self, Answering<KeyExchange>), Ending> {
         let global = &connection.global;
-        let grace = global.login_grace_time.duration();
-        let deadline = (!grace.is_zero()).then(|| sys::clock::monotonic().saturating_add(grace));
         let (process, link) = start_child(connection.programs.preauth.as_fd(), "sshd: [net]", &[])?;
         let start = PreauthStart {
             confinement: connection.preauth_confinement.clone(),
@@ -63,7 +61,7 @@ impl PreauthChild {
             settings: only_what_works(global.for_preauth()),
         };
         let network: Vec<_> = connection.network.iter().map(AsFd::as_fd).collect();
-        let child = Self { process, deadline };
+        let child = Self { process, deadline: connection.login_deadline };
         // From here on a child that does not take what it is sent is a child that has gone.
         ipc::start::send(link.as_fd(), &start, &network).map_err(|_| Ending::ChildGone)?;
         sys::fd::set_nonblocking(link.as_fd(), true)?;
@@ -174,7 +172,8 @@ pub(crate) fn wait_for(process: &Child, patience: Duration) -> io::Result<Option
     }
 }
 
-fn timeout(deadline: Option<Duration>) -> PollTimeout {
+/// For poll(2).
+pub(crate) fn timeout(deadline: Option<Duration>) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
     // One millisecond more, for what the conversion cuts off.
     let left = deadline.saturating_sub(sys::clock::monotonic()).saturating_add(Duration::from_millis(1));

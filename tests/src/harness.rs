@@ -265,6 +265,12 @@ impl Server {
     /// Starts a server and waits until it listens.
     #[must_use]
     pub fn start(who: As, account: Account, configuration: &str) -> Self {
+        Self::start_with(who, account, configuration, &[])
+    }
+
+    /// The same, with variables in its environment.
+    #[must_use]
+    pub fn start_with(who: As, account: Account, configuration: &str, environment: &[(&str, &str)]) -> Self {
         let scratch = Scratch::new();
         let login_key = make_key(&scratch, "login_key", &["-t", "ed25519"]);
         scratch.file("authorized_keys", public_half(&login_key));
@@ -282,7 +288,7 @@ impl Server {
             scratch.file("sshd_config", full_configuration(configuration, port, &scratch));
             scratch.file("known_hosts", known_hosts(&scratch, port, &known));
             let log = Arc::new(Log::default());
-            let mut child = spawn(who, &account, &scratch, &log);
+            let mut child = spawn(who, &account, &scratch, environment, &log);
             if log.wait_for(&format!("Server listening on 127.0.0.1 port {port}."), &mut child) {
                 return Self { port, scratch, account, child, log };
             }
@@ -564,9 +570,9 @@ fn known_hosts(scratch: &Scratch, port: u16, ed25519: &str) -> String {
     [ed25519, &keys[0], &keys[1]].iter().map(|key| format!("[127.0.0.1]:{port} {}\n", key.trim_end())).collect()
 }
 
-fn spawn(who: As, account: &Account, scratch: &Scratch, log: &Arc<Log>) -> Child {
+fn spawn(who: As, account: &Account, scratch: &Scratch, environment: &[(&str, &str)], log: &Arc<Log>) -> Child {
     let mut command = Command::new(binaries().join("sshd"));
-    command.args(["-D", "-e", "-f"]).arg(scratch.path("sshd_config"));
+    command.args(["-D", "-e", "-f"]).arg(scratch.path("sshd_config")).envs(environment.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     if who == As::OrdinaryUser && Uid::effective().is_root() {
         command.uid(account.uid).gid(account.gid);

@@ -48,6 +48,8 @@ pub struct ConnectionFacts {
     pub port: u16,
     /// The peer's name by a forward-confirmed reverse look-up; only with UseDNS.
     pub host_name: Option<String>,
+    /// The routing domain (VRF) of the connection; empty for the ordinary one.
+    pub routing_domain: String,
     /// The server's address of this connection.
     pub local_address: Option<IpAddr>,
     /// The server's port.

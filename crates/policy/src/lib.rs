@@ -8,7 +8,7 @@
 //! |---|---|
 //! | a user is named | [`account_gates`], [`MethodsToDo::new`] |
 //! | a key is offered, before it is parsed | [`algorithm_accepted`] |
-//! | a key is offered or has signed | [`authorized_keys_files`], [`strict_modes`] of each, [`public_key`] |
+//! | a key is offered or has signed | [`not_revoked`], [`authorized_keys_files`], [`strict_modes`] of each, [`public_key`] |
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
 //! | the login is complete | [`grants`] |
@@ -23,6 +23,7 @@ mod methods;
 mod public_key;
 mod refusal;
 mod restrictions;
+mod revoked;
 mod root;
 mod step;
 mod strict_modes;
@@ -38,6 +39,7 @@ pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
 pub use public_key::{KeyAllowed, KeyFile, KeyOffer, algorithm_accepted, public_key, public_key_signed};
 pub use refusal::{ListRefusal, Refusal, SignatureDemand};
 pub use restrictions::{ForcedBy, ForcedCommand, Restrictions, TunnelLimit, TwoForcedCommands};
+pub use revoked::not_revoked;
 pub use root::root_login;
 pub use step::{AccountListKeyword, Step};
 pub use strict_modes::strict_modes;

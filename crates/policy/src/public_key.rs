@@ -221,6 +221,6 @@ fn key_allowed(effective: &Effective, offer: KeyOffer<'_>, file: String, line: &
 }
 
 /// `ED25519 SHA256:…`
-fn describe(key: &PublicKey) -> String {
+pub(crate) fn describe(key: &PublicKey) -> String {
     format!("{} {}", key.key_type().short_name(), key.fingerprint(FingerprintHash::Sha256))
 }

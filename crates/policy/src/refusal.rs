@@ -99,6 +99,22 @@ pub enum Refusal {
         /// The key's type.
         key_type: String,
     },
+    /// A file of RevokedKeys holds the key.
+    Revoked {
+        /// Type and fingerprint.
+        key: String,
+        /// The file.
+        file: String,
+    },
+    /// A file of RevokedKeys cannot be read or understood: it may hold the key.
+    RevocationUnknown {
+        /// Type and fingerprint.
+        key: String,
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        error: String,
+    },
     /// No line of any file lets the key in.
     KeyNotListed,
     /// What was verified is the signature of another key or algorithm than the one that was let in.
@@ -164,9 +180,11 @@ impl Refusal {
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self {
-            Self::SignatureOfAnother | Self::SignatureDemand { .. } | Self::AlgorithmOfAnotherType { .. } => {
-                Weight::Error
-            }
+            Self::SignatureOfAnother
+            | Self::SignatureDemand { .. }
+            | Self::AlgorithmOfAnotherType { .. }
+            | Self::Revoked { .. }
+            | Self::RevocationUnknown { .. } => Weight::Error,
             Self::UnknownAlgorithm { .. } => Weight::Verbose,
             Self::KeyNotListed | Self::MethodDisabled { .. } => Weight::Debug,
             _ => Weight::Info,
@@ -207,6 +225,10 @@ impl fmt::Display for Refusal {
                 write!(out, "refusing RSA key: Invalid key length: {bits} bits, RequiredRSASize is {required}")
             }
             Self::KeyAlreadyUsed { key_type } => write!(out, "refusing previously-used {key_type} key"),
+            Self::Revoked { key, file } => write!(out, "Authentication key {key} revoked by file {file}"),
+            Self::RevocationUnknown { key, file, error } => {
+                write!(out, "Error checking authentication key {key} in revoked keys file {file}: {error}")
+            }
             Self::KeyNotListed => out.write_str("no line of any file lets this key in"),
             Self::SignatureOfAnother => out.write_str("signature was made by another key or algorithm"),
             Self::SignatureDemand { demand, key, user, address, port } => {

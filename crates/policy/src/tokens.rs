@@ -63,7 +63,7 @@ impl Tokens {
         let mut tokens = Self::for_path(account);
         tokens.0.extend([
             ('C', ends),
-            ('D', String::new()),
+            ('D', connection.routing_domain.clone()),
             ('f', key.fingerprint.to_owned()),
             ('k', key.base64.to_owned()),
             ('t', key.key_type.to_owned()),

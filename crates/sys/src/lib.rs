@@ -12,5 +12,6 @@ pub mod probe;
 pub mod process;
 pub mod pty;
 pub mod random;
+pub mod resolver;
 pub mod signals;
 pub mod title;

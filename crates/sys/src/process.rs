@@ -2,6 +2,7 @@
 
 mod background;
 mod starting;
+mod starting_as;
 
 use std::ffi::{CStr, CString, c_char};
 use std::fs;
@@ -15,6 +16,7 @@ use nix::unistd::Pid;
 
 pub use background::{Background, Daemonised, daemonise};
 pub use starting::{Program, start};
+pub use starting_as::{ProgramAs, start_as};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use events::Level;
 use events::monitor::Event;
+use nix::sys::socket::{getsockopt, sockopt};
 use policy::{AccountFacts, Refusal, ShellState};
 use settings::{Effective, MatchFacts};
 use sys::identity::{Account, Identity, Shadow};
@@ -14,6 +15,7 @@ use sys::identity::{Account, Identity, Shadow};
 use crate::candidate::{Candidate, Known, connection_facts};
 use crate::connection::Connection;
 use crate::ending::Ending;
+use crate::host_name;
 
 /// Finds out who is meant, what holds for them, and whether they may try. The answer to the client is the same in any
 /// case.
@@ -21,7 +23,9 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
     // `user:style` names a way to authenticate; the account is what stands before the colon.
     let user = claimed.split(':').next().unwrap_or_default().to_owned();
     let known = known_account(connection, &user);
-    let from = connection_facts(&connection.facts);
+    let mut from = connection_facts(&connection.facts);
+    from.host_name = host_name::look_up(connection, from.address)?;
+    from.routing_domain = routing_domain(connection);
     let mut effective = connection.settings.resolve(&match_facts(&user, known.as_ref(), &from));
     connection.follow(&effective);
     leave_out_pam(connection, &mut effective);
@@ -39,9 +43,16 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
 /// more: accounts that are locked there, for one.
 fn leave_out_pam(connection: &mut Connection, effective: &mut Effective) {
     if std::mem::replace(&mut effective.use_pam, false) {
-        let text = "UsePAM is not supported yet: accounts are checked with the shadow database".to_owned();
-        connection.log(&Event::Said { level: Level::Verbose, text });
+        let text = "UsePAM is not supported yet: PAM's account rules do not hold, the shadow database is asked instead";
+        connection.log(&Event::Said { level: Level::Info, text: text.to_owned() });
     }
+}
+
+/// The VRF that the connection belongs to, as theirs tells on Linux: the device that its socket is bound to.
+fn routing_domain(connection: &Connection) -> String {
+    let socket = connection.network.first();
+    let device = socket.and_then(|socket| getsockopt(socket, sockopt::BindToDevice).ok());
+    device.map(|device| device.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn match_facts(user: &str, known: Option<&Known>, from: &policy::ConnectionFacts) -> MatchFacts {
@@ -53,7 +64,7 @@ fn match_facts(user: &str, known: Option<&Known>, from: &policy::ConnectionFacts
         address: Some(from.address_text()),
         local_address: from.local_address.map(|address| address.to_string()),
         local_port: Some(from.local_port),
-        routing_domain: None,
+        routing_domain: Some(from.routing_domain.clone()),
     }
 }
 
@@ -75,14 +86,15 @@ fn known_account(connection: &mut Connection, user: &str) -> Option<Known> {
 
 fn gather(account: Account) -> io::Result<Known> {
     let groups = sys::identity::groups_of(&account)?;
-    let names = groups.iter().filter_map(|gid| sys::identity::group_name(*gid).ok().flatten()).collect();
+    // A group whose name cannot be found out may be one that DenyGroups or a Match block names.
+    let names: Vec<_> = groups.iter().map(|gid| sys::identity::group_name(*gid)).collect::<io::Result<_>>()?;
     let shadow = sys::identity::shadow_entry(&account.name)?;
     let shell = if account.shell.as_os_str().is_empty() { PathBuf::from("/bin/sh") } else { account.shell.clone() };
     let facts = AccountFacts {
         name: account.name.clone(),
         uid: account.uid,
         gid: account.gid,
-        groups: names,
+        groups: names.into_iter().flatten().collect(),
         home: account.home.clone(),
         shell_state: shell_state(&shell),
         shell,

@@ -14,6 +14,8 @@ use sys::local_time::local_time;
 use crate::authorized_keys::KeyFiles;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
+use crate::keys_command::printed_keys;
+use crate::revoked_keys::not_revoked;
 
 /// A key that a client offered, as far as it could be looked at.
 pub(crate) struct LookedAt {
@@ -50,29 +52,27 @@ pub(crate) fn look_at_key(
             return LookedAt { key: None, allowed: None };
         }
     };
-    if !candidate.effective.revoked_keys.is_empty() {
-        // Any key may be on the list: until it can be read, none is accepted.
-        let text = "RevokedKeys is not supported yet: no key is accepted".to_owned();
-        connection.log(&Event::Said { level: Level::Error, text });
+    let not_revoked = not_revoked(candidate, &key);
+    if !not_revoked.is_allowed() {
+        connection.log_steps(&not_revoked.steps);
         return LookedAt { key: Some(key), allowed: None };
     }
     let complaints = RefCell::new(Vec::new());
+    let time_left = connection.time_left();
+    // Only when no file lets the key in.
+    let printed = std::iter::once_with(|| printed_keys(candidate, &key, time_left, &complaints)).flatten();
     let verdict = policy::public_key(
         &candidate.effective,
         &candidate.facts,
         &candidate.from,
         now(),
         KeyOffer { key: &key, algorithm: &offered.algorithm, used_before },
-        KeyFiles::of(candidate, &complaints),
+        KeyFiles::of(candidate, &complaints).chain(printed),
     );
     for complaint in complaints.into_inner() {
         connection.log(&complaint);
     }
     connection.log_steps(&verdict.steps);
-    if !verdict.is_allowed() && candidate.effective.authorized_keys_command.is_some() {
-        let text = "AuthorizedKeysCommand is not supported yet: it is not asked".to_owned();
-        connection.log(&Event::Said { level: Level::Info, text });
-    }
     LookedAt { key: Some(key), allowed: verdict.outcome.ok() }
 }
 

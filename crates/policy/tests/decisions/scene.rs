@@ -53,6 +53,7 @@ pub(crate) fn connection() -> ConnectionFacts {
         address: Some([192, 0, 2, 7].into()),
         port: 50_000,
         host_name: None,
+        routing_domain: String::new(),
         local_address: Some([192, 0, 2, 1].into()),
         local_port: 22,
     }

@@ -232,7 +232,7 @@ keywords! {
     /// Whether remote forwardings listen on other addresses than loopback.
     gateway_ports, GatewayPorts, OneOf<GatewayPorts>, ["no"], Anywhere, [Session], Later;
     /// Whether the client's host name is looked up, and its address checked against it.
-    use_dns, UseDNS, YesNo, ["no"], Global, [Monitor], Later;
+    use_dns, UseDNS, YesNo, ["no"], Global, [Monitor], Works;
     /// Whether TCP connections may be forwarded.
     allow_tcp_forwarding, AllowTcpForwarding, OneOf<Forwarding>, ["yes"], Anywhere, [Monitor, Session], Later;
     /// Whether the client's agent may be forwarded.
@@ -276,9 +276,9 @@ keywords! {
     /// Text behind the version in the line that the server greets with.
     version_addendum, VersionAddendum, RawAddendum, ["none"], Global, [Preauth, Session], Works;
     /// A program that prints authorized_keys lines.
-    authorized_keys_command, AuthorizedKeysCommand, RawProgram, ["none"], Anywhere, [Monitor], Later;
+    authorized_keys_command, AuthorizedKeysCommand, RawProgram, ["none"], Anywhere, [Monitor], Works;
     /// The account that AuthorizedKeysCommand runs as.
-    authorized_keys_command_user, AuthorizedKeysCommandUser, OptionalWord, ["none"], Anywhere, [Monitor], Later;
+    authorized_keys_command_user, AuthorizedKeysCommandUser, OptionalWord, ["none"], Anywhere, [Monitor], Works;
     /// A program that prints principals.
     authorized_principals_command, AuthorizedPrincipalsCommand, RawProgram, ["none"], Anywhere, [Monitor], Later;
     /// The account that AuthorizedPrincipalsCommand runs as.
@@ -314,7 +314,7 @@ keywords! {
     authorized_keys_file, AuthorizedKeysFile, PathList, [".ssh/authorized_keys .ssh/authorized_keys2"], Anywhere,
         [Monitor], Works;
     /// Files with keys that may not log in: a list of keys or a revocation list.
-    revoked_keys, RevokedKeys, PathList, [], Anywhere, [Monitor], Partly("while it is set, no key is accepted");
+    revoked_keys, RevokedKeys, PathList, [], Anywhere, [Monitor], Works;
     /// A private key of this host.
     host_key, HostKey / "HostDSAKey", KeyPaths, [
         in_sysconfdir("ssh_host_rsa_key"),
