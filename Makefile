@@ -1,8 +1,9 @@
 # make run     a working server on 127.0.0.1:2222 for you, with throw-away keys
 # make test    every test
 # make bench   server CPU and memory, against the system's OpenSSH in the same run
+# make fuzz    every parser with made-up input, FUZZ_SECONDS=30 each; FUZZ_TARGETS="…" for some of them
 # make install DESTDIR=… PREFIX=…
-.PHONY: all build release run test lint bench install setup
+.PHONY: all build release run test lint bench fuzz install setup
 
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc/ssh
@@ -11,6 +12,9 @@ MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CARGO ?= cargo
 PROGRAMS = sshd-monitor sshd-preauth sshd-session sshd-launch sftp-server
+FUZZ_SECONDS ?= 30
+FUZZ_TARGETS ?= $(basename $(notdir $(sort $(wildcard fuzz/targets/*.rs))))
+FUZZ_OPTIONS ?= -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
 
 all: release
 
@@ -38,6 +42,16 @@ lint:
 bench: SETUP = test
 bench: release
 	@$(CARGO) run --quiet --locked --release --package bulkhead-tests --bin bench
+
+# The sanitizer needs an option that the compiler keeps for nightly.
+fuzz: export RUSTC_BOOTSTRAP = 1
+fuzz: setup
+	@command -v cargo-fuzz >/dev/null || env -u RUSTC_BOOTSTRAP $(CARGO) install --locked --quiet cargo-fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/corpus/$$target && \
+		$(CARGO) fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) $(FUZZ_OPTIONS) || exit 1; \
+	done
 
 install: release
 	install -d -m 755 $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/sshd_config.d \

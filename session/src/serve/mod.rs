@@ -8,6 +8,8 @@ mod connection;
 mod descriptor;
 mod ending;
 mod event_loop;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod monitor_link;
 mod network;
 mod start;
