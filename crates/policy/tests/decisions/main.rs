@@ -5,6 +5,7 @@ mod authentication_methods;
 mod key_options;
 mod narrowing;
 mod past_cves;
+mod revoked;
 mod scene;
 mod security_keys;
 mod strict_modes;
