@@ -2,21 +2,15 @@
 //! connections live on, the process and its command line stay the same.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use events::listener::Event;
 use events::{ConnectionFacts, Loggable};
-use nix::errno::Errno;
 
 use super::Failure;
 use super::accepting::{accept_on, close_all_but};
 use super::configuration::{InForce, Read};
 use super::serving::{Server, listen_on_all, words};
-use super::sockets::{Listening, listen_on};
-
-/// How often, and how long apart, an address is tried that must become free: half a second in all.
-const MOST_ATTEMPTS: u32 = 50;
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+use super::sockets::Listening;
 
 impl Server<'_> {
     /// Follows the configuration as it is now in the files. With one that cannot be used everything stays as it was.
@@ -85,11 +79,11 @@ impl Server<'_> {
             return Err(cannot_bind(complaints));
         }
         close_all_but(&self.listener, &new.listen_on).await;
-        let (unblocked, more) = listen_when_free(&blocked).await;
+        let (unblocked, more) = listen_on_all(&blocked);
         opened.extend(unblocked);
         complaints.extend(more);
         if !stays && opened.is_empty() {
-            let (old, _) = listen_when_free(&old).await;
+            let (old, _) = listen_on_all(&old);
             self.accept_on_all(old);
             return Err(cannot_bind(complaints));
         }
@@ -112,28 +106,6 @@ impl Server<'_> {
 fn cannot_bind(mut complaints: Vec<Event>) -> Failure {
     complaints.extend(Failure::fatal("Cannot bind any address.").lines);
     Failure { lines: complaints, status: 255 }
-}
-
-/// Listens on addresses that a socket of ours had until now. It may take a moment: a monitor that is just being
-/// started has a copy of every socket until its own program runs.
-async fn listen_when_free(addresses: &[SocketAddr]) -> (Vec<Listening>, Vec<Event>) {
-    let (mut opened, mut complaints) = (Vec::new(), Vec::new());
-    for at in addresses {
-        let mut attempts = MOST_ATTEMPTS;
-        loop {
-            match listen_on(*at) {
-                Ok(socket) => opened.push(socket),
-                Err(why) if why.why == Errno::EADDRINUSE && attempts > 0 => {
-                    attempts -= 1;
-                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-                    continue;
-                }
-                Err(why) => complaints.push(why.event()),
-            }
-            break;
-        }
-    }
-    (opened, complaints)
 }
 
 /// Whether an old socket that goes has the port of this new one: `0.0.0.0` and an address of its own exclude each

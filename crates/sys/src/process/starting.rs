@@ -171,6 +171,7 @@ unsafe fn follow(recipe: &Recipe) -> c_int {
             return *libc::__errno_location();
         }
         // By number and not by sigaction(3), which hides the two signals of glibc: those may have been inherited ignored.
+        // CLONE_CLEAR_SIGHAND would leave what is ignored ignored; all these calls together take 4 µs.
         let default_action = [0_u64; 4];
         for signal in 1..=LAST_SIGNAL {
             libc::syscall(
