@@ -56,7 +56,12 @@ fn terminals_have_a_size_modes_and_an_owner() {
         server.login(),
         script.replace('$', "\\$")
     );
-    let output = run(client.args(["-qec", &ssh, "/dev/null"]).stdin(Stdio::null()));
+    // At the end of its own input script(1) types a NUL, which the far terminal would echo into some line.
+    client.args(["-qec", &ssh, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut client = client.spawn().expect("script(1)");
+    let silent_typist = client.stdin.take();
+    let output = client.wait_with_output().expect("script(1)");
+    drop(silent_typist);
     let lines: Vec<String> = text(&output).lines().map(|line| line.trim().to_owned()).collect();
     assert!(lines.iter().any(|line| line.ends_with("33 111")), "{lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("/dev/pts/")), "{lines:?}");

@@ -54,8 +54,19 @@ impl Descriptor {
                     return Poll::Ready(Ok(ReadOutcome::Some(count)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.clear_ready(),
+                Err(error) if self.nature == Nature::Terminal => return Poll::Ready(self.read_behind(error, into)),
                 Err(error) => return Poll::Ready(Err(error)),
             }
+        }
+    }
+
+    /// Reads once more after the error that is a terminal's end of file. The kernel looks first for input and then
+    /// whether the last user has gone: what that one wrote in between is left lying. Nobody writes after the error, so
+    /// this read misses nothing.
+    fn read_behind(&self, end: io::Error, into: &mut [u8]) -> io::Result<ReadOutcome> {
+        match sys::fd::read(self.fd.as_fd(), into) {
+            Ok(count) if count > 0 => Ok(ReadOutcome::Some(count)),
+            _ => Err(end),
         }
     }
 
@@ -87,11 +98,25 @@ impl Descriptor {
         if !readiness.ready().is_read_closed() {
             return false;
         }
-        // Hung up, and no input is left: what tokio remembers does not tell those apart.
+        // Hung up, and no input is left: what tokio remembers does not tell those apart. Asked twice, as the kernel
+        // looks for input first and for the hang-up then: only from the second time on is no input in between missed.
+        self.is_hung_up_and_empty() && self.is_hung_up_and_empty()
+    }
+
+    fn is_hung_up_and_empty(&self) -> bool {
+        self.state() == Some(PollFlags::POLLHUP)
+    }
+
+    /// Whether there is input at this moment, whatever the event loop has heard of so far.
+    pub(crate) fn has_input(&self) -> bool {
+        self.state().is_some_and(|state| state.contains(PollFlags::POLLIN))
+    }
+
+    fn state(&self) -> Option<PollFlags> {
         let mut fd = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
         let asked = poll(&mut fd, PollTimeout::ZERO);
         let [fd] = fd;
-        asked.is_ok() && fd.revents() == Some(PollFlags::POLLHUP)
+        fd.revents().filter(|_| asked.is_ok())
     }
 
     /// Whether a terminal reads whole lines without showing them: most likely a password is typed.

@@ -296,7 +296,8 @@ impl Channel {
         }
         // As theirs, the peer learns the status although somebody in the background keeps the output open, although it
         // takes no more output, and although it has closed: a client that shares connections closes first.
-        if (flow == Flow::Still || !self.outputs_are_open())
+        if self.session.status_is_due()
+            && (!self.outputs_are_open() || self.is_drained(flow))
             && let Some(status) = self.session.take_status()
         {
             self.request(status.request_name(), outbox, |payload| status.put(payload));
@@ -310,6 +311,16 @@ impl Channel {
             self.ends = Ends::Nothing;
             self.say(msg::SSH_MSG_CHANNEL_CLOSE, outbox);
         }
+    }
+
+    /// Whether the peer has got all that was written so far and that it takes. That a command has ended may be heard
+    /// before the event loop hears of its last output, so the descriptors are asked.
+    fn is_drained(&self, flow: Flow) -> bool {
+        let unread = match &self.ends {
+            Ends::Command(command) => self.to_peer.left() > 0 && command.has_unread_output(),
+            Ends::Sftp(_) | Ends::Nothing => false,
+        };
+        flow == Flow::Still && !unread
     }
 
     fn outputs_are_open(&self) -> bool {

@@ -146,6 +146,11 @@ impl CommandEnds {
         self.output.is_some() || self.errors.is_some()
     }
 
+    /// Whether something that was written is still unread.
+    pub(crate) fn has_unread_output(&self) -> bool {
+        [&self.output, &self.errors].into_iter().flatten().any(|stream| stream.has_input())
+    }
+
     /// Whether this stream has something to read (or its end to be found).
     pub(crate) fn is_readable(&self, stream: Stream, cx: &mut Context<'_>) -> bool {
         self.stream(stream).is_some_and(|descriptor| descriptor.is_readable(cx))

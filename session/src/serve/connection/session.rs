@@ -86,6 +86,11 @@ impl Session {
         self.ended(EndedHow::Status(status));
     }
 
+    /// Whether it is known how the command ended, and not yet told.
+    pub(crate) fn status_is_due(&self) -> bool {
+        matches!(self.status, Status::Known(_))
+    }
+
     /// How the command ended: told once.
     pub(crate) fn take_status(&mut self) -> Option<ExitStatus> {
         match std::mem::replace(&mut self.status, Status::Taken) {
