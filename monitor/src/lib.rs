@@ -55,6 +55,7 @@ use crate::preauth_child::PreauthChild;
 /// The life of the process.
 #[must_use]
 pub fn run() -> ExitCode {
+    sys::memory::keep_little();
     sys::title::init();
     sys::title::set("sshd: [accepted]");
     let started = sys::process::set_no_dump()

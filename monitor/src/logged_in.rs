@@ -39,6 +39,8 @@ pub(crate) fn serve(
     link: Answering<LoggedIn>,
 ) -> ExitStatus {
     let mut login = ServedLogin { connection, user, exchange, process, link, sessions: Sessions::default() };
+    // What reading the settings and deciding about the login needed; this part of a connection may last for weeks.
+    sys::memory::give_back();
     let over = loop {
         if let Err(over) = login.turn() {
             break over;

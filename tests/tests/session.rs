@@ -94,6 +94,46 @@ fn a_hang_up_ends_what_runs_on_the_terminal() {
 }
 
 #[test]
+fn twenty_logins_at_once_lose_nothing() {
+    let server = Server::any("MaxStartups 100");
+    let written: String = (100_000..130_000).map(|number| format!("{number}\n")).collect();
+    std::thread::scope(|scope| {
+        let login = |terminal: bool| {
+            let (options, first): (&[&str], _) = if terminal { (&["-tt"], "stty -opost; ") } else { (&[], "") };
+            let output = server.ssh(options, &format!("{first}exec seq 100000 129999"));
+            assert!(output.status.success(), "{output:?}");
+            assert!(output.stdout == written.as_bytes(), "{} of {} bytes", output.stdout.len(), written.len());
+        };
+        (0..20).for_each(|number| drop(scope.spawn(move || login(number % 2 == 0))));
+    });
+    server.wait_until_idle();
+}
+
+#[test]
+fn clients_killed_in_the_middle_leave_nothing() {
+    let server = Server::any("");
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).map(Iterator::count).ok();
+    server.ssh_ok(&[], "true");
+    server.wait_until_idle();
+    let before = descriptors();
+    for number in 0..10 {
+        let options: &[&str] = if number % 2 == 0 { &["-tt"] } else { &["-T"] };
+        let mut client = server.client("ssh");
+        client.args(options).arg(server.login()).arg("yes").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut client = client.spawn().unwrap();
+        let mut some = [0; 100_000];
+        std::io::Read::read_exact(client.stdout.as_mut().unwrap(), &mut some).unwrap();
+        client.kill().unwrap();
+        client.wait().unwrap();
+    }
+    server.wait_until_idle();
+    // The listener hears of an end a moment after the process has gone.
+    wait_until("the listener has as many descriptors as before", || descriptors() == before);
+    let left = run(std::process::Command::new("pgrep").args(["-u", &server.account.uid.to_string(), "-x", "yes"]));
+    assert_eq!(text(&left), "", "commands whose client was killed");
+}
+
+#[test]
 fn only_accepted_variables_arrive() {
     let server = Server::any("AcceptEnv LC_* GIT_DIR\nSetEnv FROM_SERVER=yes");
     let options =

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod fd;
 pub mod identity;
 pub mod local_time;
+pub mod memory;
 #[cfg(debug_assertions)]
 pub mod probe;
 pub mod process;

@@ -27,6 +27,7 @@ use self::ending::Ending;
 /// Runs the process.
 #[must_use]
 pub fn run() -> ExitCode {
+    sys::memory::keep_little();
     sys::title::init();
     let (told, link) = match start::receive() {
         Ok(started) => started,

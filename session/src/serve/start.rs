@@ -71,6 +71,7 @@ impl Told {
         let sftp = sftp_client(&start, &network);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         transport::prepare_cryptography();
+        sys::memory::give_back();
         let locked_down = lock_down(&policy(start.granted), &surroundings(&start))?;
         if sftp.is_some() {
             // As theirs: who has no home starts where the process is.

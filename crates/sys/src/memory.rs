@@ -1,0 +1,31 @@
+//! Memory that was needed for a moment goes back to the system: thousands of sessions are idle at once.
+
+/// Blocks from this size on, in bytes, are mappings of their own, so that freeing one gives it back at once. Left
+/// alone, glibc raises this limit to the size of the first large block that is freed, and from then on buffers of that
+/// size lie in the heap for good.
+#[cfg(target_env = "gnu")]
+const LARGE_BLOCK: i32 = 64 * 1024;
+
+/// How much free memory at the end of the heap, in bytes, is given back, and how much is kept there.
+#[cfg(target_env = "gnu")]
+const FREE_END: i32 = 16 * 1024;
+
+/// Tells the allocator that the process means to be small. To be called first thing.
+pub fn keep_little() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: sets numbers inside the allocator; no other thread exists this early, and none would be harmed.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BLOCK);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, FREE_END);
+        libc::mallopt(libc::M_TOP_PAD, FREE_END / 2);
+    }
+}
+
+/// Gives every free page back, those between used blocks too. Needs madvise(2), so it comes before a lock-down.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: touches free blocks alone.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
