@@ -175,7 +175,6 @@ mod tests {
             "PerSourcePenalties authfail:10",
             "PermitTunnel yes",
             "GatewayPorts yes",
-            "UseDNS yes",
             "ExposeAuthInfo yes",
             "AllowTcpForwarding local",
             "HostbasedAuthentication yes",
@@ -184,13 +183,11 @@ mod tests {
             "IPQoS none",
             "FingerprintHash md5",
             "PermitUserEnvironment yes",
-            "RevokedKeys /dev/null",
             "Match User x\n X11Forwarding yes",
             "Match User x\n UnusedConnectionTimeout 5m",
         ] {
             is_always_said(&format!("{line}\n"), " effect yet");
         }
-        is_always_said("AuthorizedKeysCommand /bin/true\nAuthorizedKeysCommandUser nobody\n", "has no effect yet");
         is_always_said("LogVerbose x\n", "has no effect: ");
         for line in ["X11Forwarding yes", "UsePAM yes", "Match User x\n AllowTcpForwarding local"] {
             is_a_remark(&format!("{line}\n"), " effect yet");
