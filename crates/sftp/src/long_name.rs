@@ -79,11 +79,11 @@ fn put_number(output: &mut ByteQueue, number: u64, width: usize) {
     output.extend(digits.get(from..).unwrap_or_default());
 }
 
+/// `width` is at most 8.
 fn put_padded(output: &mut ByteQueue, text: &str, width: usize) {
+    const SPACES: &[u8] = &[b' '; 8];
     output.extend(text.as_bytes());
-    for _ in text.len()..width {
-        output.extend(b" ");
-    }
+    output.extend(SPACES.get(..width.saturating_sub(text.len())).unwrap_or(SPACES));
 }
 
 /// As strmode(3).

@@ -1,7 +1,7 @@
 //! Names of users and groups, asked for once.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::surroundings::Surroundings;
 
@@ -11,8 +11,8 @@ const MOST_REMEMBERED: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    users: HashMap<u32, Option<String>>,
-    groups: HashMap<u32, Option<String>>,
+    users: BTreeMap<u32, Option<String>>,
+    groups: BTreeMap<u32, Option<String>>,
 }
 
 impl Names {
@@ -33,7 +33,11 @@ impl Names {
     }
 }
 
-fn remembered(names: &mut HashMap<u32, Option<String>>, id: u32, ask: impl FnOnce() -> Option<String>) -> Option<&str> {
+fn remembered(
+    names: &mut BTreeMap<u32, Option<String>>,
+    id: u32,
+    ask: impl FnOnce() -> Option<String>,
+) -> Option<&str> {
     if names.len() >= MOST_REMEMBERED && !names.contains_key(&id) {
         names.clear();
     }

@@ -57,7 +57,20 @@ impl ByteQueue {
     }
 
     /// Queues a copy.
+    #[inline]
     pub fn extend(&mut self, bytes: &[u8]) {
+        let end = self.end.saturating_add(bytes.len());
+        // Listings are put together of very small pieces: as a rule there is room.
+        if let Some(place) = self.memory.get_mut(self.end..end) {
+            place.copy_from_slice(bytes);
+            self.end = end;
+        } else {
+            self.extend_after_growing(bytes);
+        }
+    }
+
+    #[cold]
+    fn extend_after_growing(&mut self, bytes: &[u8]) {
         if let Some(place) = self.space(bytes.len()).get_mut(..bytes.len()) {
             place.copy_from_slice(bytes);
             self.filled(bytes.len());
