@@ -40,16 +40,19 @@ impl Extend<u8> for FrameBytes {
     }
 }
 
-/// The receiving side of a link: it keeps one buffer for all frames.
+/// The receiving side of a link: it keeps one buffer for all frames but the rare large ones, as most links are idle.
 pub(crate) struct Receiver {
     socket: OwnedFd,
-    /// Wiped after each frame. Pages that no frame has touched cost no memory: they come zeroed from the kernel.
+    /// Wiped after each frame.
     buffer: Vec<u8>,
 }
 
+/// Bytes of a buffer that is worth keeping.
+const KEPT: usize = 2 * 1024;
+
 impl Receiver {
     pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self { socket, buffer: vec![0; MAX_FRAME] }
+        Self { socket, buffer: Vec::new() }
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -71,15 +74,24 @@ impl Receiver {
         phase: u8,
         decode: impl FnOnce(&[u8]) -> Result<T, IpcError>,
     ) -> Result<(T, Vec<OwnedFd>), IpcError> {
-        let (length, descriptors) = sys::fd::receive_with_fds(self.socket.as_fd(), &mut self.buffer, MAX_DESCRIPTORS)
-            .map_err(|error| match error.kind() {
+        let (length, descriptors) = self.next_frame().map_err(|error| match error.kind() {
             std::io::ErrorKind::ConnectionReset => IpcError::PeerGone,
             _ => IpcError::Io(error),
         })?;
         let frame = self.buffer.get_mut(..length).unwrap_or_default();
         let message = body(phase, frame).and_then(decode);
         frame.zeroize();
+        if self.buffer.len() > KEPT {
+            self.buffer = Vec::new();
+        }
         Ok((message?, descriptors))
+    }
+
+    /// One frame into the buffer, which is made large enough for it, but never larger than any frame may be.
+    fn next_frame(&mut self) -> std::io::Result<(usize, Vec<OwnedFd>)> {
+        let length = sys::fd::next_frame_length(self.socket.as_fd())?;
+        self.buffer.resize(length.clamp(KEPT, MAX_FRAME), 0);
+        sys::fd::receive_with_fds(self.socket.as_fd(), &mut self.buffer, MAX_DESCRIPTORS)
     }
 }
 

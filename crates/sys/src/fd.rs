@@ -130,6 +130,19 @@ pub fn receive_with_fds(
     Ok((received, fds))
 }
 
+/// Bytes of the next frame, which stays where it is; 0 means that the peer is gone (or has sent an empty frame).
+///
+/// # Errors
+/// `WouldBlock` on a non-blocking socket without a frame; else as recvmsg(2).
+pub fn next_frame_length(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut part = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+    let mut message = message_header(&mut part);
+    retrying(|| {
+        // SAFETY: `message` points at `part`, which offers no memory, and at no control buffer; both outlive the call.
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, libc::MSG_PEEK | libc::MSG_TRUNC) }
+    })
+}
+
 fn message_header(part: &mut libc::iovec) -> libc::msghdr {
     // SAFETY: msghdr is plain C data (null pointers, zero lengths) for which all zeroes is a valid value.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };

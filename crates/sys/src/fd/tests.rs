@@ -176,3 +176,17 @@ fn non_blocking_can_be_switched() {
     let flags = OFlag::from_bits_retain(fcntl(&reader, FcntlArg::F_GETFL).unwrap());
     assert!(!flags.contains(OFlag::O_NONBLOCK));
 }
+
+#[test]
+fn the_length_of_a_frame_is_known_before_it_is_received() {
+    let (here, there) = seqpacket_pair().unwrap();
+    let countable = Countable::new("peeked-at");
+    send_with_fds(there.as_fd(), &[7; 5000], &[countable.fd.as_fd()]).unwrap();
+    assert_eq!(next_frame_length(here.as_fd()).unwrap(), 5000);
+    assert_eq!(next_frame_length(here.as_fd()).unwrap(), 5000, "it stays where it is");
+    assert_eq!(countable.how_often_open(), 1, "and so does its descriptor");
+    let (length, descriptors) = receive_with_fds(here.as_fd(), &mut [0; 8192], 1).unwrap();
+    assert_eq!((length, descriptors.len()), (5000, 1));
+    drop(there);
+    assert_eq!(next_frame_length(here.as_fd()).unwrap(), 0, "the peer is gone");
+}
