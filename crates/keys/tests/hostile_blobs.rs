@@ -131,6 +131,10 @@ proptest! {
         }
         if let Ok(ours) = PublicKey::parse(&damaged) {
             let theirs = sshkeys::PublicKey::from_bytes(&damaged);
+            // An authenticator's application is bytes; the other library wants text.
+            if format!("{theirs:?}").contains("Utf8Error") {
+                return Ok(());
+            }
             prop_assert!(theirs.is_ok(), "{ours:?}: {theirs:?}");
             prop_assert_eq!(theirs.unwrap().encode(), damaged);
         }
