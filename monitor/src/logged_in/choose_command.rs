@@ -90,9 +90,9 @@ fn run_subsystem(command_line: Vec<u8>) -> Runs {
     }
 }
 
-/// `internal-sftp`, alone or with arguments behind it.
+/// The policy that grants files to the session says what `internal-sftp` is: what runs cannot differ from it.
 fn is_internal_sftp(command_line: &str) -> bool {
-    command_line.strip_prefix("internal-sftp").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+    policy::internal_sftp_arguments(command_line).is_some()
 }
 
 #[cfg(test)]
