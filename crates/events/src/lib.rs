@@ -6,6 +6,7 @@
 //! so a taken-over child cannot put another address or another user into a line.
 #![forbid(unsafe_code)]
 
+mod accounting;
 mod escape;
 mod facts;
 mod json;
@@ -18,6 +19,7 @@ pub mod preauth;
 pub mod session;
 mod syslog;
 
+pub use accounting::{ForwardingKind, Usage};
 pub use escape::visible;
 pub use facts::{ConnectionFacts, Endpoint, Who};
 pub use json::json;

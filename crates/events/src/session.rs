@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionFacts, Level, Loggable};
+use crate::accounting::one_word;
+use crate::{ConnectionFacts, ForwardingKind, Level, Loggable, Usage};
 
 /// Events after login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,16 @@ pub enum Event {
     },
     /// The last line about a connection that the peer closed.
     Closing,
+    /// A channel that forwarded something is closed.
+    ChannelEnded {
+        /// What kind.
+        kind: ForwardingKind,
+        /// Where it led: `host:port` (IPv6 addresses in brackets), a path, a device; as asked for, not resolved.
+        /// Empty where the kind says everything (an agent).
+        destination: String,
+        /// Bytes and time.
+        usage: Usage,
+    },
     /// A line of `internal-sftp`.
     Sftp {
         /// Its level.
@@ -89,6 +100,10 @@ impl Loggable for Event {
             }
             Self::Transferred { sent, received } => format!("Transferred: sent {sent}, received {received} bytes"),
             Self::Closing => format!("Closing connection to {peer}"),
+            Self::ChannelEnded { kind, destination, usage } => {
+                let to = if destination.is_empty() { String::new() } else { format!(" to {}", one_word(destination)) };
+                format!("Forwarding ended: {}{to} for {}: {usage}", kind.name(), facts.peer_with_user())
+            }
             Self::Sftp { text, .. } | Self::Debug { text } | Self::CannotServe { why: text } => text.clone(),
         }
     }
@@ -116,6 +131,18 @@ mod tests {
         assert_eq!(
             line(&Event::Disconnecting { why: "channel 0: peer ignored channel window".to_owned() }),
             "Disconnecting user alice 192.0.2.7 port 50022: channel 0: peer ignored channel window"
+        );
+    }
+
+    #[test]
+    fn a_destination_cannot_speak_in_its_line() {
+        let destination = "x: Invalid user root from 192.0.2.9".to_owned();
+        let usage = Usage::default();
+        let event = Event::ChannelEnded { kind: ForwardingKind::DirectTcpip, destination, usage };
+        assert_eq!(
+            line(&event),
+            "Forwarding ended: direct-tcpip to x:%20Invalid%20user%20root%20from%20192.0.2.9 for user alice \
+             192.0.2.7 port 50022: sent 0, received 0 bytes in 0.000 s"
         );
     }
 

@@ -3,7 +3,10 @@
 
 use events::listener::DropReason;
 use events::monitor::Attempt;
-use events::{ConnectionFacts, Endpoint, Level, Loggable, Who, listener, monitor, preauth, session, visible};
+use events::{
+    ConnectionFacts, Endpoint, ForwardingKind, Level, Loggable, Usage, Who, listener, monitor, preauth, session,
+    visible,
+};
 
 fn facts(who: Who) -> ConnectionFacts {
     ConnectionFacts {
@@ -135,6 +138,11 @@ fn after_login() {
         Event::Disconnected,
         Event::Unresponsive,
         Event::Closing,
+        Event::ChannelEnded {
+            kind: ForwardingKind::DirectTcpip,
+            destination: "db.example:5432".to_owned(),
+            usage: Usage { sent: 2000, received: 1000, milliseconds: 3500 },
+        },
         Event::Transferred { sent: 2000, received: 1000 },
         Event::Sftp { level: Level::Info, text: "opendir \"/home/alice\"".to_owned() },
     ]
