@@ -1,6 +1,7 @@
 //! Who is at the other end, as the monitor knows it.
 
 use std::fmt;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,29 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// A connection, told from all others of this host and of others: the listener draws it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// For events that concern no connection.
+    pub const NONE: Self = Self(0);
+
+    /// A new one, at random.
+    pub fn draw() -> io::Result<Self> {
+        let mut bytes = [0; 8];
+        sys::random::random_bytes(&mut bytes)?;
+        Ok(Self(u64::from_le_bytes(bytes).max(1)))
+    }
+}
+
+/// Sixteen hexadecimal digits.
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
 /// What is known about the user while a connection lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Who {
@@ -43,6 +67,8 @@ pub enum Who {
 /// The frame of every line about one connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionFacts {
+    /// What ties the events of a connection together, whoever says them.
+    pub id: ConnectionId,
     /// The client.
     pub peer: Endpoint,
     /// Where it connected to.
@@ -55,7 +81,7 @@ impl ConnectionFacts {
     /// For lines that concern no connection.
     #[must_use]
     pub fn none() -> Self {
-        Self { peer: Endpoint::unknown(), local: Endpoint::unknown(), who: Who::Nobody }
+        Self { id: ConnectionId::NONE, peer: Endpoint::unknown(), local: Endpoint::unknown(), who: Who::Nobody }
     }
 
     /// `invalid user U A port P`, `authenticating user U A port P`, `user U A port P` or just `A port P`.

@@ -28,11 +28,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Endpoint, Who, preauth};
+    use crate::{ConnectionId, Endpoint, Who, preauth};
 
     #[test]
     fn an_event_keeps_its_fields_apart() {
         let facts = ConnectionFacts {
+            id: ConnectionId::NONE,
             peer: Endpoint { address: "192.0.2.7".to_owned(), port: 40000 },
             local: Endpoint { address: "192.0.2.1".to_owned(), port: 22 },
             who: Who::Invalid("ro\not".to_owned()),

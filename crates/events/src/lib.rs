@@ -21,7 +21,7 @@ mod syslog;
 
 pub use accounting::{ForwardingKind, Usage};
 pub use escape::visible;
-pub use facts::{ConnectionFacts, Endpoint, Who};
+pub use facts::{ConnectionFacts, ConnectionId, Endpoint, Who};
 pub use json::json;
 pub use level::{Level, facility_named};
 pub use log::{Destination, Log, LogSettings};

@@ -147,7 +147,7 @@ mod tests {
 
     fn facts(who: Who) -> ConnectionFacts {
         let end = |port| Endpoint { address: "192.0.2.7".to_owned(), port };
-        ConnectionFacts { peer: end(50022), local: end(22), who }
+        ConnectionFacts { peer: end(50022), local: end(22), who, ..ConnectionFacts::none() }
     }
 
     fn attempt(alarming: bool) -> Attempt {

@@ -116,7 +116,7 @@ mod tests {
 
     fn line(event: &Event) -> String {
         let peer = Endpoint { address: "192.0.2.7".to_owned(), port: 50022 };
-        let facts = ConnectionFacts { peer, local: Endpoint::unknown(), who: Who::LoggedIn("alice".to_owned()) };
+        let facts = ConnectionFacts { peer, who: Who::LoggedIn("alice".to_owned()), ..ConnectionFacts::none() };
         event.text(&facts)
     }
 

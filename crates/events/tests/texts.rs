@@ -4,12 +4,13 @@
 use events::listener::DropReason;
 use events::monitor::Attempt;
 use events::{
-    ConnectionFacts, Endpoint, ForwardingKind, Level, Loggable, Usage, Who, listener, monitor, preauth, session,
-    visible,
+    ConnectionFacts, ConnectionId, Endpoint, ForwardingKind, Level, Loggable, Usage, Who, listener, monitor, preauth,
+    session, visible,
 };
 
 fn facts(who: Who) -> ConnectionFacts {
     ConnectionFacts {
+        id: ConnectionId::NONE,
         peer: Endpoint { address: "192.0.2.7".to_owned(), port: 40022 },
         local: Endpoint { address: "192.0.2.1".to_owned(), port: 22 },
         who,

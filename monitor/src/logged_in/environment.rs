@@ -87,7 +87,7 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use events::{Endpoint, Who};
+    use events::Endpoint;
 
     type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -96,7 +96,8 @@ mod tests {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         let end = |address: &str, port| Endpoint { address: address.to_owned(), port };
-        let facts = ConnectionFacts { peer: end("192.0.2.7", 50022), local: end("192.0.2.1", 22), who: Who::Nobody };
+        let facts =
+            ConnectionFacts { peer: end("192.0.2.7", 50022), local: end("192.0.2.1", 22), ..ConnectionFacts::none() };
         let environment = Environment::of(&Ingredients {
             user: "alice",
             uid: 1000,

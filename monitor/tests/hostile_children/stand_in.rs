@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use events::{ConnectionFacts, Destination, Endpoint, Level, LogSettings, Who};
+use events::{ConnectionFacts, Destination, Endpoint, Level, LogSettings};
 use ipc::phases::{
     AuthenticatingAnswer, AuthenticatingRequest, ExchangeToSign, KeyExchangeAnswer, KeyExchangeRequest,
     NamingUserAnswer, NamingUserRequest, OfferedKey,
@@ -290,7 +290,7 @@ fn start_monitor(settings: &Settings, network: OwnedFd, log: &PathBuf) -> Child 
     let (_listener, startup_pipe) = sys::fd::pipe(1).expect("a pipe");
     let end = |port| Endpoint { address: "192.0.2.7".to_owned(), port };
     let start = MonitorStart {
-        facts: ConnectionFacts { peer: end(50022), local: end(22), who: Who::Nobody },
+        facts: ConnectionFacts { peer: end(50022), local: end(22), ..ConnectionFacts::none() },
         network_descriptors: 1,
         log: LogSettings { destination: Destination::File, threshold: Level::Debug1, facility: 4 },
         preauth_confinement: None,

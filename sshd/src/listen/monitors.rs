@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use events::{ConnectionFacts, Endpoint, Log, LogSettings, Who};
+use events::{ConnectionFacts, ConnectionId, Endpoint, Log, LogSettings, Who};
 use ipc::IpcError;
 use ipc::start::{self, Confinement, MonitorStart};
 use nix::sys::signal::Signal;
@@ -81,6 +81,7 @@ pub(crate) fn start(
     network: &[BorrowedFd<'_>],
     stays: Stays,
 ) -> Result<Monitor, CannotStart> {
+    let id = ConnectionId::draw()?;
     let stderr = io::stderr();
     let (ours, theirs) = sys::fd::seqpacket_pair()?;
     let (logged_in, closed_at_login) = sys::fd::pipe(1)?;
@@ -100,7 +101,7 @@ pub(crate) fn start(
         give_back(score, &process);
     }
     let message = MonitorStart {
-        facts: ConnectionFacts { peer, local, who: Who::Nobody },
+        facts: ConnectionFacts { id, peer, local, who: Who::Nobody },
         network_descriptors: u8::try_from(network.len()).unwrap_or(u8::MAX),
         log: handed.log.clone(),
         preauth_confinement: handed.confinement.clone(),
