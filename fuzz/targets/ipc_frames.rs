@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use ipc::phases::{Authenticating, HandingOver, KeyExchange, LoggedIn, NamingUser};
-use ipc::start::{LaunchStart, MonitorStart, PreauthStart, SessionStart};
+use ipc::start::{LaunchStart, MonitorTask, PreauthStart, SessionStart};
 use ipc::{Answering, Asking, Phase};
 use serde::de::DeserializeOwned;
 
@@ -17,7 +17,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         2 => both_directions::<Authenticating>(body),
         3 => both_directions::<HandingOver>(body),
         4 => both_directions::<LoggedIn>(body),
-        5 => start::<MonitorStart>(body),
+        5 => start::<MonitorTask>(body),
         6 => start::<PreauthStart>(body),
         7 => start::<SessionStart>(body),
         _ => start::<LaunchStart>(body),

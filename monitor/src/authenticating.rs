@@ -64,7 +64,7 @@ fn named_user(
 
 /// Of the methods that are switched on, those that this server can do. Lists of AuthenticationMethods that need
 /// another one cannot be completed.
-fn methods_to_do(candidate: &Candidate) -> Result<MethodsToDo, NoMethodsLeft> {
+pub(crate) fn methods_to_do(candidate: &Candidate) -> Result<MethodsToDo, NoMethodsLeft> {
     let effective = &candidate.effective;
     let supported: &[Method] = if effective.pubkey_authentication { &[Method::PublicKey] } else { &[] };
     MethodsToDo::new(effective, supported)

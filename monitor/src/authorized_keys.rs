@@ -11,7 +11,7 @@ use std::vec::IntoIter;
 use events::Level;
 use events::monitor::Event;
 use nix::fcntl::OFlag;
-use policy::{KeyFile, PathFacts, PathKind, Step};
+use policy::{KeyFile, PathFacts, PathKind};
 
 use crate::candidate::Candidate;
 use crate::connection::step_event;
@@ -56,7 +56,12 @@ impl<'a> KeyFiles<'a> {
             }
             let pattern = self.patterns.next()?;
             match sys::identity::as_user(&self.candidate.identity, || matching_files(&pattern)) {
-                Ok(files) => self.files = files.into_iter(),
+                Ok(files) => {
+                    if files.is_empty() {
+                        self.complain(said(Level::Debug1, format!("{}: there is no such file", pattern.display())));
+                    }
+                    self.files = files.into_iter();
+                }
                 Err(error) => self.complain(said(Level::Info, format!("{}: {error}", pattern.display()))),
             }
         }
@@ -79,8 +84,7 @@ impl<'a> KeyFiles<'a> {
             };
         if self.candidate.effective.strict_modes {
             let verdict = policy::strict_modes(&opened.components, self.candidate.identity.uid, opened.home.as_deref());
-            let refused = |step: &&Step| matches!(step, Step::Refused(_));
-            verdict.steps.iter().filter(refused).for_each(|step| self.complain(step_event(step)));
+            verdict.steps.iter().for_each(|step| self.complain(step_event(step)));
             verdict.outcome.ok()?;
         }
         Some(opened.text)

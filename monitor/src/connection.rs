@@ -12,6 +12,7 @@ use settings::values::LogLevel;
 use settings::{Effective, Settings};
 
 use crate::host_keys::HostKeys;
+use crate::journal::Journal;
 
 /// Lines that a process before login may write: a busy connection writes three or four, a hostile process as many as
 /// the disk holds.
@@ -62,9 +63,8 @@ pub(crate) enum Tried {
 }
 
 impl Connection {
-    /// Takes the start message off the link; nothing more ever comes from there.
-    pub(crate) fn receive(link: OwnedFd) -> Result<Self, IpcError> {
-        let (start, descriptors, _link): (MonitorStart, _, _) = ipc::start::receive(link)?;
+    /// Takes over what came with the start message.
+    pub(crate) fn take(start: MonitorStart, descriptors: Vec<OwnedFd>) -> Result<Self, IpcError> {
         let mut descriptors = descriptors.into_iter();
         let came = descriptors.len();
         let missing = || IpcError::WrongDescriptors { came, expected: came.saturating_add(1) };
@@ -107,6 +107,16 @@ impl Connection {
         self.log.write(event, &self.facts, event.is_marked_preauth());
     }
 
+    /// Writes how a decision came about.
+    pub(crate) fn log_steps(&mut self, steps: &[Step]) {
+        steps.iter().for_each(|step| self.log(&step_event(step)));
+    }
+
+    /// What LoginGraceTime leaves; `None` when it sets no limit.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.login_deadline.map(|deadline| deadline.saturating_sub(sys::clock::monotonic()))
+    }
+
     /// Writes a line for `sshd-preauth`, unless it has written too many.
     pub(crate) fn record_before_login(&mut self, event: &events::preauth::Event) -> Result<(), TooManyRecords> {
         self.records = self.records.saturating_add(1);
@@ -120,18 +130,6 @@ impl Connection {
     /// Writes a line for `sshd-session`.
     pub(crate) fn record_after_login(&mut self, event: &events::session::Event) {
         self.log.write(event, &self.facts, false);
-    }
-
-    /// Writes how a decision came about.
-    pub(crate) fn log_steps(&mut self, steps: &[Step]) {
-        for step in steps {
-            self.log(&step_event(step));
-        }
-    }
-
-    /// What LoginGraceTime leaves; `None` when it sets no limit.
-    pub(crate) fn time_left(&self) -> Option<Duration> {
-        self.login_deadline.map(|deadline| deadline.saturating_sub(sys::clock::monotonic()))
     }
 
     /// Drawn once by the listener: makes failure delays of names unguessable.
@@ -176,6 +174,16 @@ impl Connection {
         self.facts.who = Who::LoggedIn(user.to_owned());
         self.startup_pipe = None;
         self.settings = Settings::default();
+    }
+}
+
+impl Journal for Connection {
+    fn log(&mut self, event: &Event) {
+        Self::log(self, event);
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        Self::time_left(self)
     }
 }
 

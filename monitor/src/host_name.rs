@@ -9,8 +9,8 @@ use events::Level;
 use events::monitor::Event;
 use settings::pattern::numeric_address;
 
-use crate::connection::Connection;
 use crate::ending::Ending;
+use crate::journal::Journal;
 
 /// Who is asked for names and addresses.
 trait Resolver: Send + 'static {
@@ -42,13 +42,17 @@ enum NoName {
 
 /// The peer's name, or none when names are not to be looked up or there is none to believe: the address then takes its
 /// place. A resolver that does not answer is waited for as long as LoginGraceTime lasts.
-pub(crate) fn look_up(connection: &mut Connection, address: Option<IpAddr>) -> Result<Option<String>, Ending> {
-    let (true, Some(address)) = (connection.global.use_dns, address) else { return Ok(None) };
-    match within(connection.time_left(), OfThisHost, address.to_canonical())? {
+pub(crate) fn look_up(
+    journal: &mut impl Journal,
+    use_dns: bool,
+    address: Option<IpAddr>,
+) -> Result<Option<String>, Ending> {
+    let (true, Some(address)) = (use_dns, address) else { return Ok(None) };
+    match within(journal.time_left(), OfThisHost, address.to_canonical())? {
         Ok(name) => Ok(Some(name)),
         Err(NoName::HasNone) => Ok(None),
         Err(NoName::NotBelieved(text)) => {
-            connection.log(&Event::Said { level: Level::Info, text });
+            journal.log(&Event::Said { level: Level::Info, text });
             Ok(None)
         }
     }

@@ -25,10 +25,12 @@ mod chroot;
 mod connection;
 mod decide;
 mod ending;
+mod explain;
 mod failures;
 mod hand_over;
 mod host_keys;
 mod host_name;
+mod journal;
 mod key_exchange;
 mod keys_command;
 mod logged_in;
@@ -43,7 +45,7 @@ use std::process::ExitCode;
 
 use events::Level;
 use events::monitor::Event;
-use ipc::start::LINK;
+use ipc::start::{LINK, MonitorTask};
 
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
@@ -58,17 +60,20 @@ pub fn run() -> ExitCode {
     sys::memory::keep_little();
     sys::title::init();
     sys::title::set("sshd: [accepted]");
-    let started = sys::process::set_no_dump()
-        .and_then(|()| sys::fd::adopt(LINK))
-        .map_err(ipc::IpcError::from)
-        .and_then(Connection::receive);
-    match started {
-        Ok(connection) => serve(connection).into(),
-        Err(error) => {
-            eprintln!("sshd-monitor: cannot start: {error}");
-            ExitStatus::Failed.into()
-        }
-    }
+    run_task().unwrap_or_else(|error| {
+        eprintln!("sshd-monitor: cannot start: {error}");
+        ExitStatus::Failed.into()
+    })
+}
+
+/// Takes the start message off the link; nothing more ever comes from there.
+fn run_task() -> Result<ExitCode, ipc::IpcError> {
+    sys::process::set_no_dump()?;
+    let (task, descriptors, _link) = ipc::start::receive(sys::fd::adopt(LINK)?)?;
+    Ok(match task {
+        MonitorTask::Serve(start) => serve(Connection::take(*start, descriptors)?).into(),
+        MonitorTask::Explain(start) => explain::explain(*start, descriptors)?,
+    })
 }
 
 fn serve(mut connection: Connection) -> ExitStatus {

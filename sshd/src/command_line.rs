@@ -63,6 +63,8 @@ pub struct CommandLine {
     pub strict: bool,
     /// `--as-openssh`: would OpenSSH's sshd accept the file?
     pub as_openssh: bool,
+    /// `--explain`: what would happen to a login, and why.
+    pub explain: Option<String>,
     /// `--reload`: have the running server read its configuration again, and report.
     pub reload: bool,
     /// Words that are no options.
@@ -99,6 +101,8 @@ usage: sshd [-46DdeGiqTtV] [-C connection_spec] [-c host_cert_file]
             [-h host_key_file] [-o option] [-p port] [-u len]
        sshd -t [--strict] [--as-openssh]
        sshd -T|-G [--why [keyword...]] [--json] [--lowercase]
+       sshd --explain user=NAME,addr=ADDRESS[,host=NAME][,laddr=ADDRESS][,lport=PORT]
+            [,rdomain=NAME][,key=FILE|cert=FILE|method=NAME] [--json]
        sshd --reload";
 
 /// The version as `-V` prints it. Tools take the word behind `OpenSSH_` for the release whose behaviour they get.
@@ -136,6 +140,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLin
             Long("lowercase") => command_line.lowercase = true,
             Long("strict") => command_line.strict = true,
             Long("as-openssh") => command_line.as_openssh = true,
+            Long("explain") => command_line.explain = Some(text(parser.value()?)),
             Long("reload") => command_line.reload = true,
             Long(_) => return Err(argument.unexpected().into()),
             Value(word) => command_line.left_over.push(text(word)),
@@ -218,7 +223,7 @@ impl CommandLine {
     fn check_test_options(&self) -> Result<(), BadCommandLine> {
         let options = [
             ("--why", self.why),
-            ("--json", self.json),
+            ("--json", self.json && self.explain.is_none()),
             ("--lowercase", self.lowercase),
             ("--strict", self.strict),
             ("--as-openssh", self.as_openssh),

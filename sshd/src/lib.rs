@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command_line;
+pub mod explain;
 pub mod lint;
 pub mod listen;
 pub mod load;
@@ -28,6 +29,7 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Mode::Test | Mode::ExtendedTest | Mode::Dump => test_modes::run(&command_line),
+        Mode::Serve if command_line.explain.is_some() => explain::run(&command_line),
         Mode::Serve if command_line.reload => reload::run(&command_line),
         Mode::Serve => serve(&command_line),
     }

@@ -19,8 +19,49 @@ const START: u8 = 0;
 /// The descriptor on which a new process finds its link.
 pub const LINK: i32 = 3;
 
-/// To `sshd-monitor`. Brings, in this order: [`MonitorStart::network_descriptors`] descriptors of the connection
-/// (one socket, or two pipes), the [`seal`]ed `settings::Settings`, the [`seal`]ed list of private host keys
+/// The first message to `sshd-monitor`: what it is there for.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum MonitorTask {
+    /// A connection.
+    Serve(Box<MonitorStart>),
+    /// A question of the administrator.
+    Explain(Box<ExplainStart>),
+}
+
+/// `sshd --explain`: what would happen to a login. Brings the [`seal`]ed `settings::Settings` and where to write the
+/// answer. No connection, no host key and no other program comes with it, so nothing can be let in.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExplainStart {
+    /// The two ends of the imagined connection.
+    pub facts: ConnectionFacts,
+    /// The peer's name, in place of what UseDNS would find.
+    pub host_name: Option<String>,
+    /// The routing domain (VRF) of the imagined connection.
+    pub routing_domain: String,
+    /// Who wants to log in.
+    pub user: String,
+    /// With what; none asks what the user could log in with.
+    pub credential: Option<Credential>,
+    /// JSON instead of text.
+    pub as_json: bool,
+}
+
+/// With what somebody would log in.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Credential {
+    /// A public key or a certificate, and that the client has the private key to it.
+    Key {
+        /// The file that it was read from, for messages.
+        file: String,
+        /// The public key blob.
+        blob: Vec<u8>,
+    },
+    /// A method by its name (RFC 4252), such as `password`.
+    Method(String),
+}
+
+/// To `sshd-monitor`, inside of [`MonitorTask::Serve`]. Brings, in this order:
+/// [`MonitorStart::network_descriptors`] descriptors of the connection (one socket, or two pipes), the [`seal`]ed `settings::Settings`, the [`seal`]ed list of private host keys
 /// (`Vec<keys::PrivateKey>`), the executables `sshd-preauth`, `sshd-session` and `sshd-launch`, the write end of a pipe
 /// whose closing tells the listener that the user is logged in, and the file of `-E` if the log goes to one.
 #[derive(Debug, Serialize, Deserialize)]

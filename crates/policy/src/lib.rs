@@ -36,7 +36,9 @@ pub use environment::{accepts_client_variable, key_environment};
 pub use facts::{AccountFacts, ConnectionFacts, Now, PathFacts, PathKind, ShellState};
 pub use grants::{ForwardingGrant, Grants, TunnelGrant, grants, internal_sftp_arguments};
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
-pub use public_key::{KeyAllowed, KeyFile, KeyOffer, algorithm_accepted, public_key, public_key_signed};
+pub use public_key::{
+    KeyAllowed, KeyFile, KeyOffer, algorithm_accepted, public_key, public_key_if_signed, public_key_signed,
+};
 pub use refusal::{ListRefusal, Refusal, SignatureDemand};
 pub use restrictions::{ForcedBy, ForcedCommand, Restrictions, TunnelLimit, TwoForcedCommands};
 pub use revoked::not_revoked;

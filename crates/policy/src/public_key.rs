@@ -7,7 +7,7 @@ use settings::pattern::matches_host_or_address;
 use settings::values::Method;
 
 use crate::refusal::SignatureDemand;
-use crate::{AccountFacts, ConnectionFacts, Now, Refusal, Restrictions, Step, Verdict, root_login};
+use crate::{AccountFacts, ConnectionFacts, Grants, Now, Refusal, Restrictions, Step, Verdict, grants, root_login};
 
 /// A file that may list the key. Only what [`crate::strict_modes`] lets pass belongs here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +141,18 @@ pub fn public_key_signed(
     }
     let root = root_login(effective, account, connection, Method::PublicKey, &allowed.restrictions);
     Verdict { outcome: root.outcome.map(|()| allowed.restrictions.clone()), steps: root.steps }
+}
+
+/// What a signature would lead to that proves everything that the key must prove: [`public_key_signed`] without one.
+/// Nobody can be let in with the answer: what a login may do is taken from a proven signature alone.
+pub fn public_key_if_signed(
+    effective: &Effective,
+    account: &AccountFacts,
+    connection: &ConnectionFacts,
+    allowed: &KeyAllowed,
+) -> Verdict<Grants> {
+    let root = root_login(effective, account, connection, Method::PublicKey, &allowed.restrictions);
+    Verdict { outcome: root.outcome.map(|()| grants(effective, &allowed.restrictions)), steps: root.steps }
 }
 
 fn key_itself(effective: &Effective, key_type: KeyType, offer: KeyOffer<'_>) -> Result<(), Refusal> {

@@ -16,6 +16,7 @@ use crate::candidate::{Candidate, Known, connection_facts};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::host_name;
+use crate::journal::Journal;
 
 /// Finds out who is meant, what holds for them, and whether they may try. The answer to the client is the same in any
 /// case.
@@ -24,7 +25,7 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
     let user = claimed.split(':').next().unwrap_or_default().to_owned();
     let known = known_account(connection, &user);
     let mut from = connection_facts(&connection.facts);
-    from.host_name = host_name::look_up(connection, from.address)?;
+    from.host_name = host_name::look_up(connection, connection.global.use_dns, from.address)?;
     from.routing_domain = routing_domain(connection);
     let mut effective = connection.settings.resolve(&match_facts(&user, known.as_ref(), &from));
     connection.follow(&effective);
@@ -55,7 +56,8 @@ fn routing_domain(connection: &Connection) -> String {
     device.map(|device| device.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn match_facts(user: &str, known: Option<&Known>, from: &policy::ConnectionFacts) -> MatchFacts {
+/// What Match blocks look at.
+pub(crate) fn match_facts(user: &str, known: Option<&Known>, from: &policy::ConnectionFacts) -> MatchFacts {
     MatchFacts {
         user: Some(user.to_owned()),
         groups: known.map(|known| known.facts.groups.clone()),
@@ -70,17 +72,17 @@ fn match_facts(user: &str, known: Option<&Known>, from: &policy::ConnectionFacts
 
 /// The account, if this process can let somebody in as it. A database that does not answer is no reason to let anybody
 /// in, and no reason to tell.
-fn known_account(connection: &mut Connection, user: &str) -> Option<Known> {
+pub(crate) fn known_account(journal: &mut impl Journal, user: &str) -> Option<Known> {
     let found = sys::identity::look_up(user).and_then(|account| account.map(gather).transpose());
     let known = found.unwrap_or_else(|error| {
-        connection.log(&Event::Said { level: Level::Error, text: format!("look-up of user {user}: {error}") });
+        journal.log(&Event::Said { level: Level::Error, text: format!("look-up of user {user}: {error}") });
         None
     })?;
     if sys::identity::is_root() || sys::identity::current().is_ok_and(|own| own.uid == known.account.uid) {
         return Some(known);
     }
     let text = format!("User {user} cannot log in: this server was not started by root, it serves its own user only");
-    connection.log(&Event::Said { level: Level::Info, text });
+    journal.log(&Event::Said { level: Level::Info, text });
     None
 }
 

@@ -13,7 +13,7 @@ use sys::local_time::local_time;
 
 use crate::authorized_keys::KeyFiles;
 use crate::candidate::Candidate;
-use crate::connection::Connection;
+use crate::journal::Journal;
 use crate::keys_command::printed_keys;
 use crate::revoked_keys::not_revoked;
 
@@ -35,30 +35,30 @@ impl LookedAt {
 
 /// Looks the key up in the candidate's files. The algorithm is judged before the blob is parsed.
 pub(crate) fn look_at_key(
-    connection: &mut Connection,
+    journal: &mut impl Journal,
     candidate: &Candidate,
     offered: &OfferedKey,
     used_before: &[PublicKey],
 ) -> LookedAt {
     let accepted = policy::algorithm_accepted(&candidate.effective, &offered.algorithm);
     if !accepted.is_allowed() {
-        connection.log_steps(&accepted.steps);
+        journal.log_steps(&accepted.steps);
         return LookedAt { key: None, allowed: None };
     }
     let key = match PublicKey::parse(&offered.blob) {
         Ok(key) => key,
         Err(error) => {
-            connection.log(&Event::Said { level: Level::Error, text: format!("parse key: {error}") });
+            journal.log(&Event::Said { level: Level::Error, text: format!("parse key: {error}") });
             return LookedAt { key: None, allowed: None };
         }
     };
     let not_revoked = not_revoked(candidate, &key);
     if !not_revoked.is_allowed() {
-        connection.log_steps(&not_revoked.steps);
+        journal.log_steps(&not_revoked.steps);
         return LookedAt { key: Some(key), allowed: None };
     }
     let complaints = RefCell::new(Vec::new());
-    let time_left = connection.time_left();
+    let time_left = journal.time_left();
     // Only when no file lets the key in.
     let printed = std::iter::once_with(|| printed_keys(candidate, &key, time_left, &complaints)).flatten();
     let verdict = policy::public_key(
@@ -70,9 +70,9 @@ pub(crate) fn look_at_key(
         KeyFiles::of(candidate, &complaints).chain(printed),
     );
     for complaint in complaints.into_inner() {
-        connection.log(&complaint);
+        journal.log(&complaint);
     }
-    connection.log_steps(&verdict.steps);
+    journal.log_steps(&verdict.steps);
     LookedAt { key: Some(key), allowed: verdict.outcome.ok() }
 }
 

@@ -11,7 +11,7 @@ use ipc::phases::{
     AuthenticatingAnswer, AuthenticatingRequest, ExchangeToSign, KeyExchangeAnswer, KeyExchangeRequest,
     NamingUserAnswer, NamingUserRequest, OfferedKey,
 };
-use ipc::start::MonitorStart;
+use ipc::start::{MonitorStart, MonitorTask};
 use keys::PrivateKey;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -311,6 +311,6 @@ fn start_monitor(settings: &Settings, network: OwnedFd, log: &PathBuf) -> Child 
         startup_pipe.as_fd(),
         log_file.as_fd(),
     ];
-    ipc::start::send(ours.as_fd(), &start, &descriptors).expect("sent");
+    ipc::start::send(ours.as_fd(), &MonitorTask::Serve(Box::new(start)), &descriptors).expect("sent");
     process
 }

@@ -39,13 +39,7 @@ impl Helpers {
     /// Opens all of them, never some of one folder and some of another.
     pub(crate) fn open() -> Result<Self, MissingHelper> {
         let directory = directory();
-        let open = |name| {
-            open_executable(&directory.join(name)).map_err(|why| MissingHelper {
-                name,
-                directory: directory.clone(),
-                why,
-            })
-        };
+        let open = |name| open_in(&directory, name);
         Ok(Self {
             monitor: open("sshd-monitor")?,
             preauth: open("sshd-preauth")?,
@@ -53,6 +47,16 @@ impl Helpers {
             launch: open("sshd-launch")?,
         })
     }
+}
+
+/// The monitor alone, for a question instead of a connection.
+pub(crate) fn open_monitor() -> Result<OwnedFd, MissingHelper> {
+    open_in(&directory(), "sshd-monitor")
+}
+
+fn open_in(directory: &Path, name: &'static str) -> Result<OwnedFd, MissingHelper> {
+    let missing = |why| MissingHelper { name, directory: directory.to_owned(), why };
+    open_executable(&directory.join(name)).map_err(missing)
 }
 
 /// Beside the running `sshd`, else in its installed tree, else the compiled-in folder: the first that has a monitor.

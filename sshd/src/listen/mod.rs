@@ -6,9 +6,9 @@
 
 mod accepting;
 mod configuration;
-mod helpers;
+pub(crate) mod helpers;
 pub(crate) mod host_keys;
-mod monitors;
+pub(crate) mod monitors;
 mod one_connection;
 mod pid_file;
 pub(crate) mod privilege_separation;

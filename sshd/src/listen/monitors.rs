@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use events::{ConnectionFacts, ConnectionId, Endpoint, Log, LogSettings, Who};
 use ipc::IpcError;
-use ipc::start::{self, Confinement, MonitorStart};
+use ipc::start::{self, Confinement, MonitorStart, MonitorTask};
 use nix::sys::signal::Signal;
 use sys::process::{Child, Program};
 use thiserror::Error;
@@ -114,7 +114,7 @@ pub(crate) fn start(
     descriptors.extend([helpers.preauth.as_fd(), helpers.session.as_fd(), helpers.launch.as_fd()]);
     descriptors.push(closed_at_login.as_fd());
     descriptors.extend(handed.log_file.as_ref().map(AsFd::as_fd));
-    if let Err(why) = start::send(ours.as_fd(), &message, &descriptors) {
+    if let Err(why) = start::send(ours.as_fd(), &MonitorTask::Serve(Box::new(message)), &descriptors) {
         // It waits for a message that will not come; without this it would be reaped as an ordinary end.
         let _ = process.signal(Signal::SIGKILL);
         return Err(why.into());
@@ -124,7 +124,7 @@ pub(crate) fn start(
 
 /// Of the administrator's environment only what monitors need: the time zone of the log, and what the commands of an
 /// ordinary user's server inherit.
-fn environment() -> Vec<CString> {
+pub(crate) fn environment() -> Vec<CString> {
     let kept = ["TZ", "XDG_RUNTIME_DIR"].into_iter();
     kept.filter_map(|name| CString::new(format!("{name}={}", std::env::var(name).ok()?)).ok()).collect()
 }

@@ -1,5 +1,7 @@
 //! `permitopen="host:port"` and `permitlisten="[host:]port"`
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::OptionError;
@@ -51,6 +53,17 @@ impl PermitAddress {
             return Self::parse(text);
         }
         Ok(Self { host: "*".to_owned(), port: PermitPort::parse(text)? })
+    }
+}
+
+impl fmt::Display for PermitAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = &self.host;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        match self.port {
+            PermitPort::Any => write!(out, "{host}:*"),
+            PermitPort::Number(port) => write!(out, "{host}:{port}"),
+        }
     }
 }
 

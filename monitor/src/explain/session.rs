@@ -1,0 +1,80 @@
+//! What the login could do once it is in.
+
+use policy::{ForwardingGrant, Grants, TunnelLimit};
+
+use super::report::Report;
+use crate::candidate::Candidate;
+use crate::chroot;
+
+/// Says what is granted, and whether the login's root directory can be used.
+pub(super) fn session(report: &mut Report, candidate: &Candidate, grants: Option<&Grants>) {
+    root_directory(report, candidate);
+    if let Some(grants) = grants {
+        granted(report, grants);
+    }
+}
+
+fn root_directory(report: &mut Report, candidate: &Candidate) {
+    report.section("ChrootDirectory");
+    let directory = match policy::chroot_directory(&candidate.effective, &candidate.facts) {
+        Ok(None) => return,
+        Ok(Some(directory)) => directory,
+        Err(error) => {
+            report.say(error.to_string());
+            return report.refuse(format!("ChrootDirectory: {error}"));
+        }
+    };
+    match chroot::check(&directory.to_string_lossy()) {
+        Ok(()) => report.say(format!("{} and every directory above it are root's alone", directory.display())),
+        Err(error) => {
+            report.say(error.to_string());
+            report.refuse(error.to_string());
+        }
+    }
+}
+
+fn granted(report: &mut Report, grants: &Grants) {
+    report.section("granted");
+    match &grants.forced_command {
+        Some(forced) => report.say(format!("forced command ({}): {}", forced.by, forced.command)),
+        None => report.say("no forced command"),
+    }
+    let yes_or_no = |granted: bool| if granted { "yes" } else { "no" };
+    for (what, granted) in [
+        ("terminal", grants.terminal),
+        ("~/.ssh/rc", grants.user_rc),
+        ("agent forwarding", grants.agent_forwarding),
+        ("X11 forwarding", grants.x11_forwarding),
+        ("layer 3 tunnel", grants.tunnel.point_to_point),
+        ("layer 2 tunnel", grants.tunnel.ethernet),
+    ] {
+        report.say(format!("{what}: {}", yes_or_no(granted)));
+    }
+    if let TunnelLimit::Only(device) = grants.tunnel.device {
+        report.say(format!("tunnel only on device {device}"));
+    }
+    report.say(format!("TCP forwarding: {}", directions(grants.tcp_forwarding)));
+    report.say(format!("Unix socket forwarding: {}", directions(grants.stream_local_forwarding)));
+    for (what, lists) in [("PermitOpen", &grants.permit_open), ("PermitListen", &grants.permit_listen)] {
+        for list in lists {
+            let addresses: Vec<_> = list.iter().map(ToString::to_string).collect();
+            report
+                .say(format!("{what}: {}", if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") }));
+        }
+    }
+    for (name, value) in &grants.environment {
+        report.say(format!("environment of the key: {name}={value}"));
+    }
+    for arguments in &grants.internal_sftp {
+        report.say(format!("internal-sftp {arguments}"));
+    }
+}
+
+fn directions(grant: ForwardingGrant) -> &'static str {
+    match (grant.local, grant.remote) {
+        (true, true) => "local and remote",
+        (true, false) => "local",
+        (false, true) => "remote",
+        (false, false) => "no",
+    }
+}
