@@ -6,6 +6,7 @@ mod options;
 mod permit;
 
 pub use expiry::{CivilTime, ExpiryTime};
+pub(crate) use lines::key_of_line;
 pub use lines::{LONGEST_LINE, Line, Lines, Unusable, lines};
 pub use options::{OptionError, Options, TunnelDevice};
 pub use permit::{PermitAddress, PermitPort};

@@ -20,6 +20,7 @@ mod curve;
 mod error;
 mod fingerprint;
 mod key_type;
+pub mod known_hosts;
 mod private;
 mod public;
 pub mod revocation;

@@ -9,6 +9,7 @@
 //! | a user is named | [`account_gates`], [`MethodsToDo::new`] |
 //! | a key is offered, before it is parsed | [`algorithm_accepted`] |
 //! | a key is offered or has signed | [`not_revoked`], [`authorized_keys_files`], [`strict_modes`] of each, [`public_key`] |
+//! | a host's key has signed for its user | [`host_algorithm_accepted`], [`not_revoked`], [`hostbased`], [`hostbased_signed`] |
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
 //! | the login is complete | [`grants`] |
@@ -19,6 +20,7 @@ mod delay;
 mod environment;
 mod facts;
 mod grants;
+mod hostbased;
 mod methods;
 mod public_key;
 mod refusal;
@@ -35,6 +37,10 @@ pub use delay::{failure_delay, remaining_delay};
 pub use environment::{accepts_client_variable, key_environment};
 pub use facts::{AccountFacts, ConnectionFacts, Now, PathFacts, PathKind, ShellState};
 pub use grants::{ForwardingGrant, Grants, TunnelGrant, grants, internal_sftp_arguments};
+pub use hostbased::{
+    HostAllowed, HostOffer, HostbasedRefusal, HostbasedStep, NetgroupMember, TrustFile, TrustOwner, TrustSources,
+    TrustText, host_algorithm_accepted, hostbased, hostbased_signed,
+};
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
 pub use public_key::{
     KeyAllowed, KeyFile, KeyOffer, algorithm_accepted, public_key, public_key_if_signed, public_key_signed,

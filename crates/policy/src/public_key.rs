@@ -155,7 +155,7 @@ pub fn public_key_if_signed(
     Verdict { outcome: root.outcome.map(|()| grants(effective, &allowed.restrictions)), steps: root.steps }
 }
 
-fn key_itself(effective: &Effective, key_type: KeyType, offer: KeyOffer<'_>) -> Result<(), Refusal> {
+pub(crate) fn key_itself(effective: &Effective, key_type: KeyType, offer: KeyOffer<'_>) -> Result<(), Refusal> {
     let found = offer.key.key_type();
     if found != key_type {
         let (algorithm, key_type) = (offer.algorithm.to_owned(), found.name().to_owned());

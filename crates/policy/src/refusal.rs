@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Weight;
+use crate::{HostbasedRefusal, Weight};
 
 /// Why something is not allowed. `Display` is the text of the log line, as OpenSSH words it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +144,8 @@ pub enum Refusal {
         /// The component.
         path: PathBuf,
     },
+    /// A host does not vouch for its user here.
+    Hostbased(HostbasedRefusal),
     /// Nobody looked at the directories all the way up.
     PathNotFollowed {
         /// The last component that was looked at.
@@ -186,6 +188,7 @@ impl Refusal {
             | Self::Revoked { .. }
             | Self::RevocationUnknown { .. } => Weight::Error,
             Self::UnknownAlgorithm { .. } => Weight::Verbose,
+            Self::Hostbased(refusal) => refusal.weight(),
             Self::KeyNotListed | Self::MethodDisabled { .. } => Weight::Debug,
             _ => Weight::Info,
         }
@@ -241,6 +244,7 @@ impl fmt::Display for Refusal {
             Self::NotARegularFile { path } => {
                 write!(out, "Authentication refused: {} is not a regular file", path.display())
             }
+            Self::Hostbased(refusal) => write!(out, "{refusal}"),
             Self::PathNotFollowed { path } => {
                 write!(out, "Authentication refused: the directories above {} could not be checked", path.display())
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Refusal, Weight};
+use crate::{HostbasedStep, Refusal, Weight};
 
 /// One step of a decision. Where OpenSSH logs the same fact, `Display` is its text. No step tells what another key's
 /// line forces or restricts (CVE-2012-0814).
@@ -133,6 +133,8 @@ pub enum Step {
         /// Its permission bits.
         mode: u32,
     },
+    /// A step of a host-based login.
+    Hostbased(HostbasedStep),
     /// The step that ended it.
     Refused(Refusal),
 }
@@ -153,6 +155,7 @@ impl Step {
     pub fn weight(&self) -> Weight {
         match self {
             Self::Refused(refusal) => refusal.weight(),
+            Self::Hostbased(step) => step.weight(),
             Self::LineRefuses { .. } | Self::LineUnusable { important: true, .. } => Weight::Error,
             Self::NotFromPermittedHost { .. } => Weight::Info,
             Self::KeyAccepted { .. } => Weight::Verbose,
@@ -200,6 +203,7 @@ impl fmt::Display for Step {
             Self::ComponentUnsound { path, uid, mode } => {
                 write!(out, "{} belongs to uid {uid} and has mode {mode:04o}: unsafe", path.display())
             }
+            Self::Hostbased(step) => write!(out, "{step}"),
             Self::Refused(refusal) => write!(out, "{refusal}"),
         }
     }

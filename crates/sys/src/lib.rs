@@ -8,6 +8,7 @@ pub mod fd;
 pub mod identity;
 pub mod local_time;
 pub mod memory;
+pub mod netgroup;
 #[cfg(debug_assertions)]
 pub mod probe;
 pub mod process;

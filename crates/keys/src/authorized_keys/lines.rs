@@ -108,6 +108,15 @@ fn key_type_in_front(line: &[u8]) -> Option<&str> {
     (KeyType::from_name(name).is_some() || name.ends_with("-cert-v01@openssh.com")).then_some(name)
 }
 
+/// The key of a line that begins with one, as in `known_hosts` behind the names.
+pub(crate) fn key_of_line(text: &[u8]) -> Result<PublicKey, KeyError> {
+    match parse_key(text) {
+        Ok((key, _comment)) => Ok(key),
+        Err(Unusable::BadKey(error)) => Err(error),
+        Err(_) => Err(KeyError::UnknownType),
+    }
+}
+
 fn parse_key(text: &[u8]) -> Result<(PublicKey, &[u8]), Unusable> {
     let name = key_type_in_front(text).ok_or(Unusable::NoKey)?;
     let (base64, comment) = first_word(skip_blanks(first_word(text).1));
