@@ -194,6 +194,7 @@ pub(crate) struct TooManyRecords;
 /// A step of a decision as a line of the log.
 pub(crate) fn step_event(step: &Step) -> Event {
     let level = match step.weight() {
+        Weight::Fatal => Level::Fatal,
         Weight::Error => Level::Error,
         Weight::Info => Level::Info,
         Weight::Verbose => Level::Verbose,

@@ -109,9 +109,15 @@ fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
 
 fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
     connection.user_is_in(login.user.name());
-    let started = start_session::start_session(&mut connection, &login.user, login.transport);
+    let started = match start_session::check_root(&mut connection, &login.user) {
+        Ok(()) => start_session::start_session(&mut connection, &login.user, login.transport).map(Some),
+        Err(start_session::NoRoot) => {
+            start_session::say_farewell(&mut connection, &login.user, login.transport).map(|()| None)
+        }
+    };
     match started {
-        Ok((process, link)) => logged_in::serve(connection, login.user, login.exchange, process, link),
+        Ok(Some((process, link))) => logged_in::serve(connection, login.user, login.exchange, process, link),
+        Ok(None) => ExitStatus::Failed,
         Err(error) => {
             connection.log(&Event::Said { level: Level::Fatal, text: error.to_string() });
             ExitStatus::Failed

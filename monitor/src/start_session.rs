@@ -2,33 +2,54 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use events::Level;
 use events::monitor::Event;
 use ipc::Answering;
 use ipc::phases::LoggedIn;
-use ipc::start::SessionStart;
+use ipc::start::{Granted, SessionStart, SftpGranted};
 use sys::process::Child;
 use thiserror::Error;
 
-use crate::chroot::{self, ChrootError};
+use crate::chroot;
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
 use crate::hand_over::TransportState;
+use crate::preauth_child::wait_for;
 use crate::start_child::start_child;
 
 /// Why there is no session. The text is a line of the log.
 #[derive(Debug, Error)]
 pub(crate) enum NoSession {
-    /// Somebody else than root could change the new root directory.
-    #[error("{0}")]
-    Chroot(#[from] ChrootError),
     /// The system refused.
     #[error("cannot start a session: {0}")]
     Io(#[from] io::Error),
     /// The new process does not take what it is sent.
     #[error("cannot start a session: {0}")]
     Link(#[from] ipc::IpcError),
+}
+
+/// A login has no root directory to be served in; the log has been told why.
+#[derive(Debug)]
+pub(crate) struct NoRoot;
+
+/// What a client whose root directory cannot be used is told. Which directory it is, and why, is for the log.
+const NO_ROOT: &str = "You are logged in, but the directory that you are to be confined to cannot be used: its owner or \
+    mode is wrong, or it is not there. The administrator finds the details in the server's log.";
+
+/// How long a client may take to be told that there is no session.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Looks at the directory that the login is to be confined to, if there is one.
+pub(crate) fn check_root(connection: &mut Connection, user: &ProvenUser) -> Result<(), NoRoot> {
+    let Some(directory) = user.chroot() else { return Ok(()) };
+    let verdict = chroot::check(directory);
+    connection.log_steps(&verdict.steps);
+    verdict.outcome.map_err(|_| NoRoot)?;
+    let text = format!("Changed root directory to \"{directory}\"");
+    connection.log(&Event::Said { level: Level::Verbose, text });
+    Ok(())
 }
 
 /// Starts `sshd-session` for a user. The proof cannot be made anywhere but in [`crate::decide`]. The connection itself
@@ -38,16 +59,34 @@ pub(crate) fn start_session(
     user: &ProvenUser,
     transport: TransportState,
 ) -> Result<(Child, Answering<LoggedIn>), NoSession> {
-    if let Some(directory) = user.chroot() {
-        chroot::check(directory)?;
-        let text = format!("Changed root directory to \"{directory}\"");
-        connection.log(&Event::Said { level: Level::Verbose, text });
-    }
-    let title = format!("sshd: {}@notty", user.name());
-    let (process, link) = start_child(connection.programs.session.as_fd(), &title, &[])?;
+    let start = SessionStart { chroot: user.chroot().map(str::to_owned), ..start_message(connection, user, transport) };
+    let (process, link) = start_process(connection, user, &start)?;
+    connection.log(&Event::UserChild { pid: process.pid() });
+    Ok((process, link))
+}
+
+/// Only the process after login can write to the client: one that is granted nothing tells why there is no session.
+/// Nothing that it might ask for is answered.
+pub(crate) fn say_farewell(
+    connection: &mut Connection,
+    user: &ProvenUser,
+    transport: TransportState,
+) -> Result<(), NoSession> {
     let start = SessionStart {
+        granted: Granted { terminal: false, sftp: SftpGranted::No },
+        farewell: Some(NO_ROOT.to_owned()),
+        ..start_message(connection, user, transport)
+    };
+    let (process, _link) = start_process(connection, user, &start)?;
+    wait_for(&process, FAREWELL)?;
+    Ok(())
+}
+
+fn start_message(connection: &Connection, user: &ProvenUser, transport: TransportState) -> SessionStart {
+    SessionStart {
         identity: user.identity_to_become(),
-        chroot: user.chroot().map(str::to_owned),
+        chroot: None,
+        farewell: None,
         best_effort_sandbox: connection.best_effort_sandbox,
         user: user.name().to_owned(),
         home: user.home().to_owned(),
@@ -56,11 +95,19 @@ pub(crate) fn start_session(
         granted: user.granted(),
         host_keys: connection.offered_host_keys.clone(),
         transport: transport.into_bytes(),
-    };
+    }
+}
+
+fn start_process(
+    connection: &mut Connection,
+    user: &ProvenUser,
+    start: &SessionStart,
+) -> Result<(Child, Answering<LoggedIn>), NoSession> {
+    let title = format!("sshd: {}@notty", user.name());
+    let (process, link) = start_child(connection.programs.session.as_fd(), &title, &[])?;
     let network = std::mem::take(&mut connection.network);
     let descriptors: Vec<_> = network.iter().map(AsFd::as_fd).collect();
-    ipc::start::send(link.as_fd(), &start, &descriptors)?;
+    ipc::start::send(link.as_fd(), start, &descriptors)?;
     sys::fd::set_nonblocking(link.as_fd(), true)?;
-    connection.log(&Event::UserChild { pid: process.pid() });
     Ok((process, Answering::over(link)))
 }

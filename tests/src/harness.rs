@@ -3,6 +3,8 @@
 //!
 //! Tests that need root say so with [`needs_root`]; without it they are skipped by name (`make test` lists them).
 
+mod clients;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

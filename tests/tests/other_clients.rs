@@ -1,9 +1,8 @@
 //! Clients that are not OpenSSH's.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use bulkhead_tests::{Server, needs_program, run, run_with_input, skipped};
+use bulkhead_tests::{Server, needs_program, run, skipped};
 
 fn has_python_module(test: &str, module: &str) -> bool {
     let output = run(Command::new("/usr/bin/python3").args(["-c", &format!("import {module}")]));
@@ -80,47 +79,16 @@ asyncio.run(main()); print('done')
     assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
 }
 
-/// The login key in PuTTY's format.
-fn putty_key(server: &Server) -> PathBuf {
-    let path = server.scratch.path("login.ppk");
-    let output =
-        run(Command::new("puttygen").arg(server.scratch.path("login_key")).args(["-O", "private", "-o"]).arg(&path));
-    assert!(output.status.success(), "{output:?}");
-    path
-}
-
-fn fingerprint(server: &Server, key: &str) -> String {
-    let output = run(Command::new("ssh-keygen").arg("-lf").arg(server.scratch.path(key)));
-    String::from_utf8_lossy(&output.stdout).split_whitespace().nth(1).expect("a fingerprint").to_owned()
-}
-
 #[test]
 fn plink_and_psftp_log_in() {
     if !needs_program("plink_and_psftp_log_in", "plink") {
         return;
     }
     let server = Server::any("");
-    let key = putty_key(&server);
-    let port = server.port.to_string();
-    let putty = |program: &str| {
-        let mut command = Command::new(program);
-        command
-            .env("HOME", server.scratch.path(""))
-            .args(["-batch", "-no-antispoof"])
-            .args(["-P", &port, "-i"])
-            .arg(&key);
-        for host in ["host_ed25519", "host_ecdsa", "host_rsa"] {
-            command.args(["-hostkey", &fingerprint(&server, host)]);
-        }
-        command
-    };
-    let mut plink = putty("plink");
-    let output = run(plink.arg(server.login()).arg("echo from plink"));
+    let mut plink = server.putty("plink");
+    let output = run(plink.arg("-no-antispoof").arg(server.login()).arg("echo from plink"));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "from plink\n", "{output:?}");
-    let mut psftp = Command::new("psftp");
-    psftp.env("HOME", server.scratch.path("")).args(["-batch", "-P", &port, "-i"]).arg(&key);
-    psftp.args(["-hostkey", &fingerprint(&server, "host_ed25519")]).args(["-b", "/dev/stdin"]).arg(server.login());
-    let output = run_with_input(&mut psftp, b"cd /\nls\nquit\n");
+    let output = server.psftp("cd /\nls\nquit\n");
     assert!(String::from_utf8_lossy(&output.stdout).contains("etc"), "{output:?}");
 }
 

@@ -124,6 +124,8 @@ pub struct SessionStart {
     pub identity: Option<Identity>,
     /// The new root, if the login is confined to a directory (ChrootDirectory).
     pub chroot: Option<String>,
+    /// Nothing is served: the client is told this, and that is all.
+    pub farewell: Option<String>,
     /// Whether a kernel without one of the sandbox's layers is acceptable.
     pub best_effort_sandbox: bool,
     /// The user's name, for the process title.

@@ -12,10 +12,11 @@
 //! | a host's key has signed for its user | [`host_algorithm_accepted`], [`not_revoked`], [`hostbased`], [`hostbased_signed`] |
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
-//! | the login is complete | [`grants`] |
+//! | the login is complete | [`grants`], [`chroot_directory`], [`chroot_components`] |
 #![forbid(unsafe_code)]
 
 mod account;
+mod chroot;
 mod delay;
 mod environment;
 mod facts;
@@ -33,6 +34,7 @@ mod tokens;
 mod verdict;
 
 pub use account::account_gates;
+pub use chroot::{ComponentFacts, ComponentUnreachable, chroot_components, components_of};
 pub use delay::{failure_delay, remaining_delay};
 pub use environment::{accepts_client_variable, key_environment};
 pub use facts::{AccountFacts, ConnectionFacts, Now, PathFacts, PathKind, ShellState};

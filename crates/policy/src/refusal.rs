@@ -146,6 +146,29 @@ pub enum Refusal {
     },
     /// A host does not vouch for its user here.
     Hostbased(HostbasedRefusal),
+    /// ChrootDirectory is a relative path.
+    ChrootNotAbsolute,
+    /// A component of ChrootDirectory cannot be looked at.
+    ChrootUnreachable {
+        /// The component.
+        path: String,
+        /// What the system says.
+        error: String,
+    },
+    /// A component of ChrootDirectory is no directory.
+    ChrootNotADirectory {
+        /// The component.
+        path: String,
+        /// Whether it is the directory itself.
+        is_last: bool,
+    },
+    /// A component of ChrootDirectory could be changed by others than root.
+    ChrootComponentUnsound {
+        /// The component.
+        path: String,
+        /// Whether it is the directory itself.
+        is_last: bool,
+    },
     /// Nobody looked at the directories all the way up.
     PathNotFollowed {
         /// The last component that was looked at.
@@ -182,6 +205,10 @@ impl Refusal {
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self {
+            Self::ChrootNotAbsolute
+            | Self::ChrootUnreachable { .. }
+            | Self::ChrootNotADirectory { .. }
+            | Self::ChrootComponentUnsound { .. } => Weight::Fatal,
             Self::SignatureOfAnother
             | Self::SignatureDemand { .. }
             | Self::AlgorithmOfAnotherType { .. }
@@ -245,11 +272,23 @@ impl fmt::Display for Refusal {
                 write!(out, "Authentication refused: {} is not a regular file", path.display())
             }
             Self::Hostbased(refusal) => write!(out, "{refusal}"),
+            Self::ChrootNotAbsolute => out.write_str("chroot path does not begin at root"),
+            Self::ChrootUnreachable { path, error } => write!(out, "safely_chroot: stat(\"{path}\"): {error}"),
+            Self::ChrootNotADirectory { path, is_last } => {
+                write!(out, "chroot path {}\"{path}\" is not a directory", component(*is_last))
+            }
+            Self::ChrootComponentUnsound { path, is_last } => {
+                write!(out, "bad ownership or modes for chroot directory {}\"{path}\"", component(*is_last))
+            }
             Self::PathNotFollowed { path } => {
                 write!(out, "Authentication refused: the directories above {} could not be checked", path.display())
             }
         }
     }
+}
+
+fn component(is_last: bool) -> &'static str {
+    if is_last { "" } else { "component " }
 }
 
 impl fmt::Display for ListRefusal {

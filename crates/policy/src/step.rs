@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HostbasedStep, Refusal, Weight};
+use crate::{ComponentFacts, HostbasedStep, Refusal, Weight};
 
 /// One step of a decision. Where OpenSSH logs the same fact, `Display` is its text. No step tells what another key's
 /// line forces or restricts (CVE-2012-0814).
@@ -135,6 +135,18 @@ pub enum Step {
     },
     /// A step of a host-based login.
     Hostbased(HostbasedStep),
+    /// A component of ChrootDirectory that others than root could change.
+    ChrootComponentUnsound {
+        /// The component.
+        component: ComponentFacts,
+        /// What repairs it.
+        command: String,
+    },
+    /// A component of ChrootDirectory that is no directory.
+    ChrootComponentNoDirectory {
+        /// The component.
+        path: String,
+    },
     /// The step that ended it.
     Refused(Refusal),
 }
@@ -156,6 +168,7 @@ impl Step {
         match self {
             Self::Refused(refusal) => refusal.weight(),
             Self::Hostbased(step) => step.weight(),
+            Self::ChrootComponentUnsound { .. } | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
             Self::LineRefuses { .. } | Self::LineUnusable { important: true, .. } => Weight::Error,
             Self::NotFromPermittedHost { .. } => Weight::Info,
             Self::KeyAccepted { .. } => Weight::Verbose,
@@ -204,6 +217,12 @@ impl fmt::Display for Step {
                 write!(out, "{} belongs to uid {uid} and has mode {mode:04o}: unsafe", path.display())
             }
             Self::Hostbased(step) => write!(out, "{step}"),
+            Self::ChrootComponentUnsound { component, command } => {
+                let shown = component.path.trim_end_matches('/');
+                let shown = if shown.is_empty() { "/" } else { shown };
+                write!(out, "ChrootDirectory: {shown} {}: {command}", component.owner_and_mode())
+            }
+            Self::ChrootComponentNoDirectory { path } => write!(out, "ChrootDirectory: {path} is not a directory"),
             Self::Refused(refusal) => write!(out, "{refusal}"),
         }
     }

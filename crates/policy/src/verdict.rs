@@ -18,6 +18,8 @@ pub struct Verdict<Granted = ()> {
 /// At which level the log writes a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Weight {
+    /// `FATAL`: the connection ends with it.
+    Fatal,
     /// `ERROR`
     Error,
     /// `INFO`

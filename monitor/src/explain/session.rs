@@ -5,6 +5,7 @@ use policy::{ForwardingGrant, Grants, TunnelLimit};
 use super::report::Report;
 use crate::candidate::Candidate;
 use crate::chroot;
+use crate::journal::Journal;
 
 /// Says what is granted, and whether the login's root directory can be used.
 pub(super) fn session(report: &mut Report, candidate: &Candidate, grants: Option<&Grants>) {
@@ -24,12 +25,11 @@ fn root_directory(report: &mut Report, candidate: &Candidate) {
             return report.refuse(format!("ChrootDirectory: {error}"));
         }
     };
-    match chroot::check(&directory.to_string_lossy()) {
+    let verdict = chroot::check(&directory.to_string_lossy());
+    report.log_steps(&verdict.steps);
+    match verdict.outcome {
         Ok(()) => report.say(format!("{} and every directory above it are root's alone", directory.display())),
-        Err(error) => {
-            report.say(error.to_string());
-            report.refuse(error.to_string());
-        }
+        Err(refusal) => report.refuse(refusal.to_string()),
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) enum Ending {
     /// A rule of the connection protocol was broken; the text goes to the peer and into the log.
     #[error("{0}")]
     Violation(String),
+    /// There is no session for this login; the client is told why.
+    #[error("{0}")]
+    NotServed(String),
     /// ClientAliveCountMax questions have not been answered.
     #[error("the peer does not answer")]
     Unresponsive,
@@ -52,6 +55,7 @@ impl Ending {
         match self {
             Self::Violation(text) => Some((msg::SSH_DISCONNECT_PROTOCOL_ERROR, text.clone())),
             Self::Transport(error) => Some((error.disconnect_reason()?, error.to_string())),
+            Self::NotServed(text) => Some((msg::SSH_DISCONNECT_BY_APPLICATION, text.clone())),
             Self::Monitor(_) => {
                 Some((msg::SSH_DISCONNECT_BY_APPLICATION, "The server ended this connection.".to_owned()))
             }
@@ -70,7 +74,7 @@ impl Ending {
             Self::Transport(error) => vec![Event::ProtocolError { what: error.to_string() }],
             Self::Violation(text) => vec![Event::Disconnecting { why: text.clone() }],
             Self::Unresponsive => vec![Event::Unresponsive],
-            Self::Monitor(_) => Vec::new(),
+            Self::NotServed(_) | Self::Monitor(_) => Vec::new(),
         }
     }
 }

@@ -47,6 +47,13 @@ impl EventLoop {
         ending
     }
 
+    /// Tells the client why there is no session, and waits until it has hung up: were its own first request still
+    /// unread when the connection is closed, TCP would throw our words away with it.
+    pub(crate) async fn serve_nothing(&mut self, why: String) {
+        self.say_goodbye(&Ending::NotServed(why)).await;
+        let _ = timeout(FAREWELL, poll_fn(|cx| self.network.poll_drained(cx))).await;
+    }
+
     /// Ready when something moved, so that there may be more to do; pending when everything waits for somebody.
     fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
         for _ in 0..TURNS_PER_WAKE {

@@ -37,7 +37,7 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ready = match told.become_ready() {
+    let mut ready = match told.become_ready() {
         Ok(ready) => ready,
         Err(error) => {
             let event = Event::CannotServe { why: error.to_string() };
@@ -46,6 +46,7 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let farewell = ready.farewell.take();
     let (runtime, mut event_loop) = match ready.into_event_loop(link) {
         Ok(parts) => parts,
         Err(error) => {
@@ -53,6 +54,10 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(text) = farewell {
+        runtime.block_on(event_loop.serve_nothing(text));
+        return ExitCode::SUCCESS;
+    }
     match runtime.block_on(tokio::task::coop::unconstrained(event_loop.serve())) {
         Ending::HungUp | Ending::Disconnected { .. } => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,

@@ -102,6 +102,17 @@ impl Network {
         Poll::Ready(Ok(wrote))
     }
 
+    /// Throws away what comes; ready when the peer has hung up.
+    pub(crate) fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut unwanted = [0; 4096];
+        loop {
+            match ready!(self.input.poll_read(cx, &mut unwanted)) {
+                Ok(ReadOutcome::Some(_)) => {}
+                Ok(ReadOutcome::End) | Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+
     /// Bytes on the wire so far, in this process: to the peer, from the peer.
     pub(crate) fn transferred(&self) -> (u64, u64) {
         (self.sent, self.received)

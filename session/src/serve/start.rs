@@ -53,6 +53,8 @@ pub(crate) struct Ready {
     terms: Terms,
     settings: SessionSettings,
     user: String,
+    /// All that there is to say to the client, if it is not served.
+    pub(crate) farewell: Option<String>,
 }
 
 /// Waits for the start message.
@@ -86,7 +88,15 @@ impl Told {
             sftp,
             peer_is_openssh: transport.peer_version().is_some_and(is_openssh),
         };
-        Ok(Ready { runtime, transport, network, terms, settings: start.settings, user: start.user })
+        Ok(Ready {
+            runtime,
+            transport,
+            network,
+            terms,
+            settings: start.settings,
+            user: start.user,
+            farewell: start.farewell,
+        })
     }
 }
 

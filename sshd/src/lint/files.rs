@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::User;
+use policy::Step;
 use settings::keywords::{Id, Keyword};
 use settings::text::to_path;
 use settings::{Place, Said, Setting};
@@ -119,7 +120,22 @@ fn chroot(lint: &mut Lint<'_>, place: Place, path: &str) {
         Ok(found) if !found.is_dir() => {
             lint.warn(place, format!("ChrootDirectory {} is not a directory", directory.display()));
         }
-        Ok(_) => unsafe_components(lint, place, "ChrootDirectory", &directory),
+        Ok(_) => chroot_components(lint, place, &fixed),
+    }
+}
+
+/// What a login would stumble over, in the words in which the log would tell it.
+fn chroot_components(lint: &mut Lint<'_>, place: Place, directory: &str) {
+    let facts = policy::components_of(directory).into_iter().filter_map(|component| {
+        let found = std::fs::metadata(to_path(component)).ok()?;
+        let owner = User::from_uid(found.uid().into()).ok().flatten().map(|user| user.name);
+        let (path, is_directory) = (component.to_owned(), found.is_dir());
+        Some(Ok(policy::ComponentFacts { path, is_directory, uid: found.uid(), owner, mode: found.mode() }))
+    });
+    for step in policy::chroot_components(directory, &facts.collect::<Vec<_>>()).steps {
+        if matches!(step, Step::ChrootComponentUnsound { .. }) {
+            lint.warn(place, step.to_string());
+        }
     }
 }
 

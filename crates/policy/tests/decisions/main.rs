@@ -2,6 +2,7 @@
 
 mod account_space;
 mod authentication_methods;
+mod chroot;
 mod hostbased;
 mod key_options;
 mod narrowing;

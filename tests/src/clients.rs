@@ -1,0 +1,42 @@
+//! Clients that are not OpenSSH's, set up for a server of the harness.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use super::{Server, run, run_with_input};
+
+impl Server {
+    /// `plink` or `psftp` with this server's port and keys, and nothing of the tester's own; the login follows.
+    #[must_use]
+    pub fn putty(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("HOME", self.scratch.path("")).args(["-batch", "-P", &self.port.to_string(), "-i"]);
+        command.arg(self.putty_key());
+        for host in ["host_ed25519", "host_ecdsa", "host_rsa"] {
+            command.args(["-hostkey", &self.fingerprint(host)]);
+        }
+        command
+    }
+
+    /// Feeds a batch to `psftp`; returns its output.
+    pub fn psftp(&self, batch: &str) -> Output {
+        let mut psftp = self.putty("psftp");
+        run_with_input(psftp.args(["-b", "/dev/stdin"]).arg(self.login()), batch.as_bytes())
+    }
+
+    /// The login key in PuTTY's format.
+    fn putty_key(&self) -> PathBuf {
+        let path = self.scratch.path("login.ppk");
+        if !path.exists() {
+            let login_key = self.scratch.path("login_key");
+            let made = run(Command::new("puttygen").arg(login_key).args(["-O", "private", "-o"]).arg(&path));
+            assert!(made.status.success(), "{made:?}");
+        }
+        path
+    }
+
+    fn fingerprint(&self, key: &str) -> String {
+        let output = run(Command::new("ssh-keygen").arg("-lf").arg(self.scratch.path(key)));
+        String::from_utf8_lossy(&output.stdout).split_whitespace().nth(1).expect("a fingerprint").to_owned()
+    }
+}
