@@ -2,25 +2,27 @@
 
 use events::Level;
 use events::monitor::{Attempt, Event};
-use ipc::Answering;
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, HandingOver, MAX_USER_NAME, NamingUser,
     NamingUserAnswer, NamingUserRequest, OfferedKey,
 };
-use policy::{MethodsToDo, NoMethodsLeft};
+use ipc::{Answering, Secret};
+use policy::NoMethodsLeft;
 use settings::values::Method;
 
+use crate::answers::check_password::check_password;
 use crate::answers::check_signature::check_signature;
 use crate::answers::look_up_user::look_up_user;
-use crate::answers::query_key::look_at_key;
+use crate::answers::query_key::{LookedAt, look_at_key};
 use crate::answers::unusable::unusable;
 use crate::banner::banner;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
-use crate::decide::{Decision, Proofs, ProvenUser};
+use crate::decide::{Decision, Proof, Proofs, ProvenUser};
 use crate::ending::Ending;
-use crate::failures::{Failure, Failures, send_away};
+use crate::failures::{Failure, Failures, Shown, send_away};
 use crate::key_exchange::SignedExchange;
+use crate::methods::methods_to_do;
 use crate::preauth_child::{PreauthChild, misbehaved};
 
 /// A login that got in: the link in its next phase, the user, and the exchange that they signed for.
@@ -39,7 +41,7 @@ pub(crate) fn authenticate(
     let delay = policy::failure_delay(connection.delay_secret(), &candidate.user);
     child.answer(connection, &link, &NamingUserAnswer::Named { banner: banner(&candidate) })?;
     let failures = Failures::new(candidate.effective.max_auth_tries, delay, since);
-    let proofs = methods_to_do(&candidate).map(Proofs::none_yet);
+    let proofs = methods_to_do(&candidate.effective).map(Proofs::none_yet);
     let mut attempts = Attempts { candidate, exchange, failures };
     let link = link.enter();
     match proofs {
@@ -60,14 +62,6 @@ fn named_user(
         NamingUserRequest::LookUpUser { .. } => Err(misbehaved(connection, "names a user with too long a name")),
         NamingUserRequest::Record(_) => Err(Ending::ChildMisbehaved), // taken out by next_request
     }
-}
-
-/// Of the methods that are switched on, those that this server can do. Lists of AuthenticationMethods that need
-/// another one cannot be completed.
-pub(crate) fn methods_to_do(candidate: &Candidate) -> Result<MethodsToDo, NoMethodsLeft> {
-    let effective = &candidate.effective;
-    let supported: &[Method] = if effective.pubkey_authentication { &[Method::PublicKey] } else { &[] };
-    MethodsToDo::new(effective, supported)
 }
 
 /// The attempts of one candidate.
@@ -110,35 +104,59 @@ impl Attempts {
     }
 
     fn attempt(&self, connection: &mut Connection, proofs: &mut Proofs, request: AuthenticatingRequest) -> Outcome {
-        let failed = |shown| Outcome::Failed(Failure { shown, is_none: false, partial: false });
         match request {
-            AuthenticatingRequest::None => {
-                return Outcome::Failed(Failure { shown: None, is_none: true, partial: false });
-            }
-            AuthenticatingRequest::Record(_) => return failed(None), // taken out by next_request
+            AuthenticatingRequest::None => return self.none(connection, proofs),
+            AuthenticatingRequest::Record(_) => return Outcome::Failed(Failure::of(None)), // taken out by next_request
             _ => connection.login_was_tried(),
         }
         match request {
             AuthenticatingRequest::QueryKey(key) if proofs.may_try(Method::PublicKey) => {
-                let looked_at = look_at_key(connection, &self.candidate, &key, proofs.used_keys());
-                match looked_at.allowed {
-                    Some(_) if self.candidate.may_log_in() => Outcome::KeyWouldDo,
-                    _ => failed(Some((Method::PublicKey.name(), looked_at.shown()))),
-                }
+                self.query(connection, proofs, &key)
             }
             AuthenticatingRequest::CheckSignature { key, signature, hostbound }
                 if proofs.may_try(Method::PublicKey) =>
             {
-                self.check(connection, proofs, &key, &signature, hostbound)
+                self.signature(connection, proofs, &key, &signature, hostbound)
+            }
+            AuthenticatingRequest::CheckPassword { password } if proofs.may_try(Method::Password) => {
+                self.password(connection, proofs, &password)
+            }
+            AuthenticatingRequest::ChangePassword if proofs.may_try(Method::Password) => {
+                let text = "password change not supported".to_owned();
+                connection.log(&Event::Said { level: Level::Info, text });
+                Outcome::Failed(Failure::of(Some(Shown::method(Method::Password.name()))))
             }
             AuthenticatingRequest::Unusable { method } => {
-                failed(unusable(connection, &self.candidate.effective, &method).map(|method| (method, None)))
+                let shown = unusable(connection, &self.candidate.effective, &method);
+                Outcome::Failed(Failure::of(shown.map(Shown::method)))
             }
-            _ => failed(None),
+            _ => Outcome::Failed(Failure::of(None)),
         }
     }
 
-    fn check(
+    /// `none`: a question, unless empty passwords may log in (RFC 4252 section 5.2).
+    fn none(&self, connection: &mut Connection, proofs: &mut Proofs) -> Outcome {
+        let nothing = Failure { shown: None, is_none: true, partial: false };
+        if !proofs.may_try(Method::None) {
+            return Outcome::Failed(nothing);
+        }
+        let shown = Shown::method(Method::None.name());
+        let proven = check_password(connection, &self.candidate, Method::None, &Secret::new(b""));
+        match self.settle(connection, proofs, shown, proven.as_ref().map(Proof::Password)) {
+            Outcome::Failed(failure) => Outcome::Failed(Failure { is_none: true, ..failure }),
+            outcome => outcome,
+        }
+    }
+
+    fn query(&self, connection: &mut Connection, proofs: &Proofs, key: &OfferedKey) -> Outcome {
+        let looked_at = look_at_key(connection, &self.candidate, key, proofs.used_keys());
+        match looked_at.allowed {
+            Some(_) if self.candidate.may_log_in() => Outcome::KeyWouldDo,
+            _ => Outcome::Failed(Failure::of(Some(shown_key(&looked_at)))),
+        }
+    }
+
+    fn signature(
         &self,
         connection: &mut Connection,
         proofs: &mut Proofs,
@@ -146,24 +164,37 @@ impl Attempts {
         signature: &[u8],
         hostbound: bool,
     ) -> Outcome {
-        let candidate = &self.candidate;
         let checked =
-            check_signature(connection, candidate, &self.exchange, key, signature, hostbound, proofs.used_keys());
-        let shown = checked.looked_at.shown();
-        let decision = match (&checked.looked_at.allowed, &checked.proven) {
-            (Some(allowed), Some(proven)) => proofs.decide_on_key(connection, candidate, allowed, proven),
-            _ => Decision::No,
+            check_signature(connection, &self.candidate, &self.exchange, key, signature, hostbound, proofs.used_keys());
+        let proof = match (&checked.looked_at.allowed, &checked.proven) {
+            (Some(allowed), Some(proven)) => Some(Proof::Key { allowed, proven }),
+            _ => None,
         };
-        let method = Method::PublicKey.name();
-        match decision {
-            Decision::LetIn(user) => {
-                Outcome::LetIn(user, Attempt { method: method.to_owned(), key: shown, alarming: false })
-            }
+        self.settle(connection, proofs, shown_key(&checked.looked_at), proof)
+    }
+
+    fn password(&self, connection: &mut Connection, proofs: &mut Proofs, password: &Secret) -> Outcome {
+        let proven = check_password(connection, &self.candidate, Method::Password, password);
+        let shown = Shown::method(Method::Password.name());
+        self.settle(connection, proofs, shown, proven.as_ref().map(Proof::Password))
+    }
+
+    /// What an attempt comes to, whatever its method.
+    fn settle(
+        &self,
+        connection: &mut Connection,
+        proofs: &mut Proofs,
+        shown: Shown,
+        proof: Option<Proof<'_>>,
+    ) -> Outcome {
+        let decision = proof.map(|proof| proofs.decide(connection, &self.candidate, proof));
+        match decision.unwrap_or(Decision::No) {
+            Decision::LetIn(user) => Outcome::LetIn(user, shown.attempt(false)),
             Decision::Partial => {
-                connection.log(&Event::Partial(Attempt { method: method.to_owned(), key: shown, alarming: false }));
-                Outcome::Failed(Failure { shown: None, is_none: false, partial: true })
+                connection.log(&Event::Partial(shown.attempt(false)));
+                Outcome::Failed(Failure::partial_success())
             }
-            Decision::No => Outcome::Failed(Failure { shown: Some((method, shown)), is_none: false, partial: false }),
+            Decision::No => Outcome::Failed(Failure::of(Some(shown))),
         }
     }
 
@@ -182,4 +213,8 @@ impl Attempts {
             Err(ending) => ending,
         }
     }
+}
+
+fn shown_key(looked_at: &LookedAt) -> Shown {
+    Shown { method: Method::PublicKey.name(), key: looked_at.shown() }
 }

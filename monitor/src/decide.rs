@@ -4,12 +4,13 @@ use std::path::Path;
 
 use ipc::start::{Granted, SftpGranted};
 use keys::{PublicKey, SignatureProven};
-use policy::{ForcedCommand, Grants, KeyAllowed, MethodsToDo, Progress, Restrictions};
+use policy::{ForcedCommand, Grants, KeyAllowed, MethodsToDo, Progress, Restrictions, Verdict};
 use settings::Effective;
 use settings::text::from_path;
 use settings::values::Method;
 use sys::identity::{Account, Identity};
 
+use crate::answers::check_password::PasswordProven;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
 use crate::words::split;
@@ -21,7 +22,16 @@ pub(crate) struct Proofs {
     restrictions: Restrictions,
 }
 
-/// What a right signature comes to.
+/// A credential that was proven. What stands in each kind can be made by the file of `answers` that checked it alone.
+#[derive(Clone, Copy)]
+pub(crate) enum Proof<'a> {
+    /// `publickey`: a key that a line lets in, and a signature of it.
+    Key { allowed: &'a KeyAllowed, proven: &'a SignatureProven },
+    /// `password`, or `none` with an empty one.
+    Password(&'a PasswordProven),
+}
+
+/// What a proof comes to.
 pub(crate) enum Decision {
     /// The login is complete.
     LetIn(Box<ProvenUser>),
@@ -64,33 +74,57 @@ impl Proofs {
         self.methods.may_try(method)
     }
 
-    /// Decides about a signature that was verified, of a key that a line lets in.
-    pub(crate) fn decide_on_key(
-        &mut self,
-        connection: &mut Connection,
-        candidate: &Candidate,
-        allowed: &KeyAllowed,
-        proven: &SignatureProven,
-    ) -> Decision {
+    /// The one way into a login, for every method: PermitRootLogin, the credential's restrictions, AuthenticationMethods.
+    pub(crate) fn decide(&mut self, connection: &mut Connection, candidate: &Candidate, proof: Proof<'_>) -> Decision {
         if !candidate.may_log_in() {
             return Decision::No;
         }
-        let verdict =
-            policy::public_key_signed(&candidate.effective, &candidate.facts, &candidate.from, allowed, proven);
+        let verdict = proof.verdict(candidate);
         connection.log_steps(&verdict.steps);
         let Ok(restrictions) = verdict.outcome else { return Decision::No };
-        // Restrictions of all keys of a login add up.
+        // Restrictions of all credentials of a login add up.
         let Ok(restrictions) = self.restrictions.clone().restrict_by(restrictions) else { return Decision::No };
-        match self.methods.succeeded(Method::PublicKey, None) {
+        match self.methods.succeeded(proof.method(), proof.device()) {
             Progress::NotCalledFor => Decision::No,
             Progress::Partial => {
                 self.restrictions = restrictions;
-                self.used_keys.push(allowed.key().clone());
+                self.used_keys.extend(proof.key().cloned());
                 Decision::Partial
             }
             Progress::Complete => {
                 ProvenUser::new(candidate, &restrictions).map_or(Decision::No, |user| Decision::LetIn(Box::new(user)))
             }
+        }
+    }
+}
+
+impl Proof<'_> {
+    fn method(self) -> Method {
+        match self {
+            Self::Key { .. } => Method::PublicKey,
+            Self::Password(proven) => proven.method(),
+        }
+    }
+
+    /// What AuthenticationMethods can name behind a colon.
+    fn device(self) -> Option<&'static str> {
+        None
+    }
+
+    /// A key counts once in a login.
+    fn key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Key { allowed, .. } => Some(allowed.key()),
+            Self::Password(_) => None,
+        }
+    }
+
+    /// What the credential itself allows the login.
+    fn verdict(self, candidate: &Candidate) -> Verdict<Restrictions> {
+        let (effective, account, from) = (&candidate.effective, &candidate.facts, &candidate.from);
+        match self {
+            Self::Key { allowed, proven } => policy::public_key_signed(effective, account, from, allowed, proven),
+            Self::Password(_) => policy::unrestricted_proof(effective, account, from, self.method()),
         }
     }
 }

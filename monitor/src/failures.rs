@@ -34,11 +34,43 @@ pub(crate) struct Failures {
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// As it is written into the log; none when theirs writes nothing.
-    pub(crate) shown: Option<(&'static str, Option<String>)>,
+    pub(crate) shown: Option<Shown>,
     /// The method `none`: the first one is a question, not an attempt.
     pub(crate) is_none: bool,
     /// A method succeeded and another one is still to do.
     pub(crate) partial: bool,
+}
+
+/// An attempt as it is written into the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// The method, with its device: `keyboard-interactive/pam`.
+    pub(crate) method: &'static str,
+    /// The key, as `ED25519 SHA256:…`.
+    pub(crate) key: Option<String>,
+}
+
+impl Shown {
+    /// An attempt without a key.
+    pub(crate) fn method(method: &'static str) -> Self {
+        Self { method, key: None }
+    }
+
+    pub(crate) fn attempt(self, alarming: bool) -> Attempt {
+        Attempt { method: self.method.to_owned(), key: self.key, alarming }
+    }
+}
+
+impl Failure {
+    /// A failure of any method but `none`.
+    pub(crate) fn of(shown: Option<Shown>) -> Self {
+        Self { shown, is_none: false, partial: false }
+    }
+
+    /// A success that is not enough.
+    pub(crate) fn partial_success() -> Self {
+        Self { shown: None, is_none: false, partial: true }
+    }
 }
 
 impl Failures {
@@ -86,10 +118,9 @@ impl Failures {
         child: &PreauthChild,
         link: &Answering<Authenticating>,
     ) -> Result<(), Ending> {
-        if let Some((method, key)) = &failure.shown {
-            let alarming = self.is_alarming(method);
-            let attempt = Attempt { method: (*method).to_owned(), key: key.clone(), alarming };
-            connection.log(&Event::Failed(attempt));
+        if let Some(shown) = failure.shown.clone() {
+            let alarming = self.is_alarming(shown.method);
+            connection.log(&Event::Failed(shown.attempt(alarming)));
         }
         self.count(&failure);
         self.wait();

@@ -34,6 +34,7 @@ mod journal;
 mod key_exchange;
 mod keys_command;
 mod logged_in;
+mod methods;
 mod preauth_child;
 mod revoked_keys;
 mod signed_data;

@@ -7,7 +7,7 @@ use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, ExchangeToSign, HandingOver, HandingOverRequest,
     KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, NamingUser, NamingUserAnswer, NamingUserRequest, OfferedKey,
 };
-use ipc::{Asking, IpcError, Phase};
+use ipc::{Asking, IpcError, Phase, Secret};
 
 use crate::ending::Ending;
 
@@ -102,6 +102,16 @@ impl Monitor<Authenticating> {
         hostbound: bool,
     ) -> Result<AuthenticatingAnswer, Ending> {
         self.ask(&AuthenticatingRequest::CheckSignature { key, signature, hostbound })
+    }
+
+    /// Is this the user's password?
+    pub(crate) fn check_password(&mut self, password: Secret) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::CheckPassword { password })
+    }
+
+    /// A new password in place of an expired one.
+    pub(crate) fn change_password(&mut self) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::ChangePassword)
     }
 
     /// A method that this process knows nothing about.

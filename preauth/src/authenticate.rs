@@ -163,6 +163,8 @@ fn put_to_monitor(
         Method::CheckSignature { key, signature, host_key } => {
             monitor.check_signature(key, signature.to_vec(), host_key.is_some())
         }
+        Method::Password(password) => monitor.check_password(password),
+        Method::ChangePassword => monitor.change_password(),
         Method::Other(method) => monitor.unusable(&method),
     }
 }

@@ -1,6 +1,7 @@
 //! SSH_MSG_USERAUTH_REQUEST taken apart (RFC 4252 section 5).
 
-use ipc::phases::OfferedKey;
+use ipc::Secret;
+use ipc::phases::{MAX_PASSWORD, OfferedKey};
 use wire::{Reader, WireError};
 
 /// `publickey` that also names our host key (OpenSSH's PROTOCOL, section 3.1).
@@ -20,8 +21,18 @@ pub(crate) struct UserauthRequest<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Method<'a> {
     None,
-    QueryKey { key: OfferedKey, host_key: Option<&'a [u8]> },
-    CheckSignature { key: OfferedKey, signature: &'a [u8], host_key: Option<&'a [u8]> },
+    QueryKey {
+        key: OfferedKey,
+        host_key: Option<&'a [u8]>,
+    },
+    CheckSignature {
+        key: OfferedKey,
+        signature: &'a [u8],
+        host_key: Option<&'a [u8]>,
+    },
+    Password(Secret),
+    /// A new password in place of an expired one.
+    ChangePassword,
     Other(String),
 }
 
@@ -35,6 +46,7 @@ impl<'a> UserauthRequest<'a> {
         let method = match reader.string()? {
             b"none" => Method::None,
             b"publickey" => key_method(reader, false)?,
+            b"password" => password(reader)?,
             hostbound if hostbound == HOSTBOUND.as_bytes() => key_method(reader, true)?,
             other => Method::Other(text(other)),
         };
@@ -52,6 +64,18 @@ fn key_method(mut reader: Reader<'_>, hostbound: bool) -> Result<Method<'_>, Wir
         Some(signature) => Method::CheckSignature { key, signature, host_key },
         None => Method::QueryKey { key, host_key },
     })
+}
+
+/// RFC 4252 section 8. Too long a password is cut one byte behind the longest, so that it is still too long.
+fn password(mut reader: Reader<'_>) -> Result<Method<'_>, WireError> {
+    let changes = reader.boolean()?;
+    let password = reader.string()?;
+    if changes {
+        reader.string()?;
+    }
+    reader.finish()?;
+    let cut = password.get(..=MAX_PASSWORD).unwrap_or(password);
+    Ok(if changes { Method::ChangePassword } else { Method::Password(Secret::new(cut)) })
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -101,10 +125,37 @@ mod tests {
 
     #[test]
     fn methods_with_anything_behind_their_name_are_other_methods() {
-        let mut password = request("password");
-        password.put_boolean(false);
-        password.put_string("secret");
-        assert_eq!(UserauthRequest::parse(&password).unwrap().method, Method::Other("password".to_owned()));
+        let mut future = request("future");
+        future.put_boolean(false);
+        future.put_string("secret");
+        assert_eq!(UserauthRequest::parse(&future).unwrap().method, Method::Other("future".to_owned()));
+    }
+
+    #[test]
+    fn a_password_comes_alone_or_with_a_new_one() {
+        let mut alone = request("password");
+        alone.put_boolean(false);
+        alone.put_string("secret");
+        assert_eq!(UserauthRequest::parse(&alone).unwrap().method, Method::Password(Secret::new(b"secret")));
+        alone.put_string("more");
+        assert_eq!(UserauthRequest::parse(&alone), Err(WireError::Trailing));
+        let mut change = request("password");
+        change.put_boolean(true);
+        change.put_string("old");
+        assert!(UserauthRequest::parse(&change).is_err());
+        change.put_string("new");
+        assert_eq!(UserauthRequest::parse(&change).unwrap().method, Method::ChangePassword);
+    }
+
+    #[test]
+    fn too_long_a_password_stays_too_long() {
+        let mut long = request("password");
+        long.put_boolean(false);
+        long.put_string("x".repeat(30_000));
+        let Method::Password(password) = UserauthRequest::parse(&long).unwrap().method else {
+            panic!("another method")
+        };
+        assert_eq!(password.bytes().len(), MAX_PASSWORD + 1);
     }
 
     proptest! {

@@ -178,7 +178,6 @@ mod tests {
             "ExposeAuthInfo yes",
             "AllowTcpForwarding local",
             "HostbasedAuthentication yes",
-            "PermitEmptyPasswords yes",
             "IgnoreRhosts no",
             "IPQoS none",
             "FingerprintHash md5",

@@ -75,6 +75,13 @@ pub fn target_folder() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from)
 }
 
+/// Answers the questions of `ssh` with the lines of a file, one after the other.
+const ASKPASS: &str = "#!/bin/sh
+printf '%s\\n' \"$1\" >>\"$PROMPTS\"
+head -n 1 \"$ANSWERS\"
+sed -i 1d \"$ANSWERS\"
+";
+
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 
 /// A folder that is removed with its owner. Only root and the tester can write on the way to it, so StrictModes is
@@ -171,6 +178,16 @@ impl Account {
         path
     }
 
+    /// Gives the account this password; needs root.
+    pub fn set_password(&self, password: &str) {
+        account_tool_with_input("chpasswd", &["--crypt-method", "SHA512"], &format!("{}:{password}\n", self.name));
+    }
+
+    /// Changes the account with usermod(8) or chage(1); needs root.
+    pub fn change(&self, program: &str, arguments: &[&str]) {
+        account_tool(program, &[arguments, &[self.name.as_str()]].concat());
+    }
+
     fn give(&self, path: &Path) {
         if Uid::effective().is_root() {
             std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid)).expect("chown");
@@ -190,9 +207,13 @@ impl Drop for Account {
 
 /// The account tools refuse to work while another one holds the password file.
 fn account_tool(program: &str, arguments: &[&str]) {
+    account_tool_with_input(program, arguments, "");
+}
+
+fn account_tool_with_input(program: &str, arguments: &[&str], input: &str) {
     let lock = fs::File::create("/run/lock/bulkhead-tests-accounts").expect("a lock file");
     lock.lock().expect("the account lock");
-    let output = Command::new(program).args(arguments).output().expect("the account tools");
+    let output = run_with_input(Command::new(program).args(arguments), input.as_bytes());
     let missing_mail = output.status.code() == Some(12);
     assert!(output.status.success() || missing_mail || thread::panicking(), "{program} {arguments:?}: {output:?}");
 }
@@ -343,14 +364,40 @@ impl Server {
     /// An OpenSSH client (`ssh`, `sftp` or `scp`) with this server's options; arguments follow.
     #[must_use]
     pub fn client(&self, program: &str) -> Command {
+        self.client_with(program, &[])
+    }
+
+    /// The same; these options win over the harness's own.
+    #[must_use]
+    pub fn client_with(&self, program: &str, options: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(["-F", "none"]).args(self.client_options()).stdin(Stdio::null());
+        command.args(["-F", "none"]).args(options).args(self.client_options()).stdin(Stdio::null());
         command
     }
 
     /// Runs `ssh OPTIONS… user@host COMMAND`.
     pub fn ssh(&self, options: &[&str], command: &str) -> Output {
         run(self.client("ssh").args(options).arg(self.login()).arg(command))
+    }
+
+    /// Runs `ssh` as somebody who types these answers, one for each prompt, and has no key. What the client was asked is
+    /// found in [`Server::prompts`].
+    pub fn ssh_answering(&self, answers: &[&str], options: &[&str], command: &str) -> Output {
+        let askpass = self.scratch.file("askpass", ASKPASS);
+        fs::set_permissions(&askpass, fs::Permissions::from_mode(0o755)).expect("its mode");
+        self.scratch.file("answers", answers.iter().map(|answer| format!("{answer}\n")).collect::<String>());
+        self.scratch.file("prompts", "");
+        let typing = ["-oBatchMode=no", "-oPubkeyAuthentication=no", "-oNumberOfPasswordPrompts=1"];
+        let mut client = self.client_with("ssh", &[options, &typing].concat());
+        client.env("SSH_ASKPASS", &askpass).env("SSH_ASKPASS_REQUIRE", "force");
+        client.env("ANSWERS", self.scratch.path("answers")).env("PROMPTS", self.scratch.path("prompts"));
+        run(client.arg(self.login()).arg(command))
+    }
+
+    /// What the last client of [`Server::ssh_answering`] was asked, in its words.
+    #[must_use]
+    pub fn prompts(&self) -> String {
+        fs::read_to_string(self.scratch.path("prompts")).unwrap_or_default()
     }
 
     /// Runs a command that must succeed, and returns what it printed.

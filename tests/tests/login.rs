@@ -75,7 +75,7 @@ fn the_key_must_be_the_authorized_one() {
     make_key(&server.scratch, "stranger", &["-t", "ed25519"]);
     let output = ssh_with_key(&server, "stranger", &[], "true");
     assert_eq!(output.status.code(), Some(255));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("Permission denied (publickey)."), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Permission denied (publickey,password)."), "{output:?}");
     assert!(!server.log().contains("Accepted publickey"));
 }
 

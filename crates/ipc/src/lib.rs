@@ -18,11 +18,13 @@ mod error;
 mod frame;
 mod link;
 pub mod phases;
+mod secret;
 pub mod start;
 
 pub use error::IpcError;
 pub use frame::MAX_FRAME;
 pub use link::{Answering, Asking, Phase};
+pub use secret::Secret;
 
 /// Names this build: processes of different builds never talk to each other.
 pub const BUILD_ID: &str = env!("BULKHEAD_BUILD_ID");

@@ -13,6 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Secret;
 use crate::link::Phase;
 
 /// Nothing is known but an address.
@@ -138,12 +139,22 @@ pub enum AuthenticatingRequest {
         /// `publickey-hostbound-v00@openssh.com`: the signature also covers our host key.
         hostbound: bool,
     },
+    /// `password` (RFC 4252 section 8).
+    CheckPassword {
+        /// At most [`MAX_PASSWORD`] bytes, or one more when it was longer: such a password is refused.
+        password: Secret,
+    },
+    /// `password` with a new password in place of an expired one: nobody is asked for that here, so nobody can do it.
+    ChangePassword,
     /// A method that is not offered, or a request that makes no sense: it counts as a failure.
     Unusable {
         /// The method's name, for the log.
         method: String,
     },
 }
+
+/// Longest password in bytes that is looked at: hashing takes longer the longer it is (CVE-2016-6515).
+pub const MAX_PASSWORD: usize = 1024;
 
 /// A public key that a client names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@
 //! | a key is offered or has signed | [`not_revoked`], [`authorized_keys_files`], [`strict_modes`] of each, [`public_key`] |
 //! | a host's key has signed for its user | [`host_algorithm_accepted`], [`not_revoked`], [`hostbased`], [`hostbased_signed`] |
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
+//! | a password or a dialogue has proven something | [`unrestricted_proof`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
 //! | the login is complete | [`grants`], [`chroot_directory`], [`chroot_components`] |
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ mod facts;
 mod grants;
 mod hostbased;
 mod methods;
+mod password_age;
 mod public_key;
 mod refusal;
 mod restrictions;
@@ -44,13 +46,14 @@ pub use hostbased::{
     TrustText, host_algorithm_accepted, hostbased, hostbased_signed,
 };
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
+pub use password_age::{PasswordAge, PasswordDays, password_age};
 pub use public_key::{
     KeyAllowed, KeyFile, KeyOffer, algorithm_accepted, public_key, public_key_if_signed, public_key_signed,
 };
 pub use refusal::{ListRefusal, Refusal, SignatureDemand};
 pub use restrictions::{ForcedBy, ForcedCommand, Restrictions, TunnelLimit, TwoForcedCommands};
 pub use revoked::not_revoked;
-pub use root::root_login;
+pub use root::{root_login, unrestricted_proof};
 pub use step::{AccountListKeyword, Step};
 pub use strict_modes::strict_modes;
 pub use tokens::{OfferedKeyText, TokenError, Tokens, authorized_keys_files, chroot_directory};

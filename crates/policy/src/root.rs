@@ -1,4 +1,4 @@
-//! PermitRootLogin.
+//! PermitRootLogin, and what a credential without restrictions of its own comes to.
 
 use settings::Effective;
 use settings::values::{Choice as _, Method, PermitRootLogin};
@@ -32,4 +32,17 @@ pub fn root_login(
         let (address, port) = (connection.address_text(), connection.port);
         Verdict::refused(Vec::new(), Refusal::RootLogin { address, port })
     }
+}
+
+/// The verdict on a credential that has been proven and restricts nothing by itself: a password, a dialogue, the word of
+/// another host. Only from here on does anybody learn what the login may do.
+pub fn unrestricted_proof(
+    effective: &Effective,
+    account: &AccountFacts,
+    connection: &ConnectionFacts,
+    method: Method,
+) -> Verdict<Restrictions> {
+    let restrictions = Restrictions::none();
+    let Verdict { outcome, steps } = root_login(effective, account, connection, method, &restrictions);
+    Verdict { outcome: outcome.map(|()| restrictions), steps }
 }

@@ -22,6 +22,18 @@ pub enum Step {
     LockLeftToPam,
     /// The account is not locked.
     NotLocked,
+    /// By shadow(5) a password must be changed.
+    PasswordExpired {
+        /// The account.
+        user: String,
+        /// Why.
+        because: String,
+    },
+    /// A password may still be used.
+    PasswordFresh {
+        /// For how long, in days.
+        days_left: i64,
+    },
     /// The shell can be executed.
     ShellUsable {
         /// The shell.
@@ -170,7 +182,7 @@ impl Step {
             Self::Hostbased(step) => step.weight(),
             Self::ChrootComponentUnsound { .. } | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
             Self::LineRefuses { .. } | Self::LineUnusable { important: true, .. } => Weight::Error,
-            Self::NotFromPermittedHost { .. } => Weight::Info,
+            Self::NotFromPermittedHost { .. } | Self::PasswordExpired { .. } => Weight::Info,
             Self::KeyAccepted { .. } => Weight::Verbose,
             Self::RootAllowed { setting } if setting == "forced-commands-only" => Weight::Info,
             _ => Weight::Debug,
@@ -184,6 +196,8 @@ impl fmt::Display for Step {
             Self::AccountFound { user, uid } => write!(out, "account {user} has uid {uid}"),
             Self::LockLeftToPam => out.write_str("whether the account is locked is left to PAM"),
             Self::NotLocked => out.write_str("account is not locked"),
+            Self::PasswordExpired { user, because } => write!(out, "User {user} password has expired ({because})"),
+            Self::PasswordFresh { days_left } => write!(out, "the password ends in {days_left} days"),
             Self::ShellUsable { shell } => write!(out, "shell {} is executable", shell.display()),
             Self::ShellInsideChroot { directory } => {
                 write!(out, "shell is not checked: ChrootDirectory is {directory}")

@@ -41,9 +41,10 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
 }
 
 /// PAM's part in account checks is not there yet. Until it is, the shadow database is asked instead, which refuses
-/// more: accounts that are locked there, for one.
+/// more: accounts that are locked there, for one. Passwords, which PAM was to check, are not taken at all.
 fn leave_out_pam(connection: &mut Connection, effective: &mut Effective) {
     if std::mem::replace(&mut effective.use_pam, false) {
+        effective.password_authentication = false;
         let text = "UsePAM is not supported yet: PAM's account rules do not hold, the shadow database is asked instead";
         connection.log(&Event::Said { level: Level::Info, text: text.to_owned() });
     }
@@ -125,7 +126,7 @@ fn is_expired(shadow: &Shadow, today: i64) -> bool {
     shadow.expires.is_some_and(|day| day != -1 && day < today)
 }
 
-fn days_since_1970() -> i64 {
+pub(crate) fn days_since_1970() -> i64 {
     const SECONDS_A_DAY: u64 = 24 * 60 * 60;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_secs().checked_div(SECONDS_A_DAY).unwrap_or_default()).unwrap_or(i64::MAX)

@@ -9,15 +9,15 @@ use settings::values::Method;
 use super::Question;
 use super::report::Report;
 use crate::answers::query_key::look_at_key;
-use crate::authenticating::methods_to_do;
 use crate::candidate::Candidate;
 use crate::journal::Journal as _;
+use crate::methods::methods_to_do;
 
 impl Question {
     /// What a login would be granted; none when there would be none.
     pub(super) fn credential(&self, report: &mut Report, candidate: &Candidate) -> Option<Grants> {
         report.section("methods");
-        let mut to_do = match methods_to_do(candidate) {
+        let mut to_do = match methods_to_do(&candidate.effective) {
             Ok(to_do) => to_do,
             Err(none_left) => {
                 report.say(none_left.to_string());

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use events::preauth::Event;
+use ipc::Secret;
 use ipc::phases::{
     AuthenticatingAnswer, AuthenticatingRequest, HandingOverRequest, KeyExchangeAnswer, KeyExchangeRequest,
     LoggedInRequest, NamingUserRequest, OfferedKey, Wanted,
@@ -54,10 +55,15 @@ fn all_requests(monitor: &Monitor) -> Vec<(u8, Vec<u8>)> {
         (AUTHENTICATING, frame(AUTHENTICATING, &AuthenticatingRequest::None)),
         (AUTHENTICATING, frame(AUTHENTICATING, &AuthenticatingRequest::QueryKey(key()))),
         (AUTHENTICATING, frame(AUTHENTICATING, &monitor.signature(&SESSION_ID, &own_name(), false))),
+        (AUTHENTICATING, frame(AUTHENTICATING, &check_password("wrong"))),
         (HANDING_OVER, frame(HANDING_OVER, &HandingOverRequest::HandOver(vec![0; 100]))),
         (LOGGED_IN, frame(LOGGED_IN, &session_request)),
         (LOGGED_IN, frame(LOGGED_IN, &LoggedInRequest::SignRekey(exchange(&[8; 32])))),
     ]
+}
+
+fn check_password(password: &str) -> AuthenticatingRequest {
+    AuthenticatingRequest::CheckPassword { password: Secret::new(password.as_bytes()) }
 }
 
 fn the_right_signature_lets_in() {
@@ -127,7 +133,7 @@ fn a_user_is_named_once() {
 fn failed(monitor: &Monitor, request: &AuthenticatingRequest) -> bool {
     match monitor.ask(AUTHENTICATING, request).expect("an answer") {
         AuthenticatingAnswer::Failed { partial, can_continue } => {
-            assert_eq!((partial, can_continue), (false, vec!["publickey".to_owned()]));
+            assert_eq!((partial, can_continue), (false, vec!["publickey".to_owned(), "password".to_owned()]));
             true
         }
         AuthenticatingAnswer::Disconnect { .. } => false,
@@ -167,7 +173,8 @@ fn unknown_users_get_the_same_answers() {
             AuthenticatingRequest::None,
             AuthenticatingRequest::QueryKey(unknown_key.clone()),
             AuthenticatingRequest::CheckSignature { key: unknown_key, signature: vec![1; 83], hostbound: false },
-            AuthenticatingRequest::Unusable { method: "password".to_owned() },
+            check_password("wrong"),
+            AuthenticatingRequest::ChangePassword,
         ] {
             monitor.send(AUTHENTICATING, &request);
             answers.push(monitor.receive_raw().expect("an answer").0);
@@ -268,7 +275,8 @@ fn no_failure_is_answered_early() {
         for request in [
             AuthenticatingRequest::QueryKey(unknown_key()),
             AuthenticatingRequest::CheckSignature { key: unknown_key(), signature: Vec::new(), hostbound: true },
-            AuthenticatingRequest::Unusable { method: "password".to_owned() },
+            check_password("wrong"),
+            AuthenticatingRequest::ChangePassword,
             AuthenticatingRequest::Unusable { method: "nonsense".to_owned() },
         ] {
             let asked = Instant::now();

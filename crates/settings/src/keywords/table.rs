@@ -169,7 +169,7 @@ keywords! {
     /// An address to listen on; without a port, on every Port. By default all addresses of this host.
     listen_address, ListenAddress, ListenAddresses, [], Global, [Listener], Works;
     /// Whether PAM checks accounts and sessions, and answers password and keyboard-interactive logins.
-    use_pam, UsePAM, YesNo, ["no"], Global, [Monitor], Partly("accounts are checked with the shadow database instead");
+    use_pam, UsePAM, YesNo, ["no"], Global, [Monitor], Partly("accounts are checked with the shadow database, and nobody can log in by password");
     /// The name under which PAM looks up its stack.
     pam_service_name, PAMServiceName, Word, ["sshd"], Anywhere, [Monitor], Later;
     /// How long a connection may take to log in; 0 means as long as it likes.
@@ -204,7 +204,8 @@ keywords! {
     pubkey_authentication, PubkeyAuthentication / "DSAAuthentication", YesNo, ["yes"], Anywhere, [Monitor, Preauth],
         Works;
     /// Whether users may log in by password.
-    password_authentication, PasswordAuthentication, YesNo, ["yes"], Anywhere, [Monitor, Preauth], Later;
+    password_authentication, PasswordAuthentication, YesNo, ["yes"], Anywhere, [Monitor, Preauth],
+        Works;
     /// Whether users may log in by answering questions (PAM).
     kbd_interactive_authentication,
         KbdInteractiveAuthentication / "ChallengeResponseAuthentication" / "SKeyAuthentication", YesNo, ["yes"],
@@ -226,7 +227,7 @@ keywords! {
     /// Whether TCP itself checks that the peer still lives.
     tcp_keep_alive, TCPKeepAlive / "KeepAlive", YesNo, ["yes"], Global, [Listener], Works;
     /// Whether accounts with an empty password may log in with it.
-    permit_empty_passwords, PermitEmptyPasswords, YesNo, ["no"], Anywhere, [Monitor], Later;
+    permit_empty_passwords, PermitEmptyPasswords, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// Whether the connection may be compressed after login.
     compression, Compression, OneOf<Compression>, ["yes"], Global, [Preauth, Session], Works;
     /// Whether remote forwardings listen on other addresses than loopback.
