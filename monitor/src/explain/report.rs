@@ -116,7 +116,7 @@ impl Report {
 
 impl Journal for Report {
     fn log(&mut self, event: &Event) {
-        let level = Some(event.level()).map(Level::name);
+        let level = Some(Level::name(event.level()));
         self.add(Line { level, text: event.text(&self.facts) });
     }
 
