@@ -6,6 +6,7 @@
 mod choose_command;
 mod environment;
 mod how_ended;
+mod records;
 mod sessions;
 mod start_command;
 
@@ -101,17 +102,19 @@ impl ServedLogin {
 
     /// Tells the session process of commands that have ended; nobody is told when the channel is gone.
     fn report_ended_commands(&mut self) -> Result<(), Over> {
-        let mut ended = Vec::new();
+        let (mut ended, mut left) = (Vec::new(), Vec::new());
         for session in self.sessions.iter_mut() {
             let Some(command) = session.command() else { continue };
             if let Some(how) = command.try_wait().map_err(Over::Failed)? {
                 session.stage = Stage::Ended;
+                left.extend(session.record.take());
                 if !session.closed {
                     ended.push(LoggedInAnswer::Ended { session: session.number, how: how_ended(how) });
                 }
             }
         }
         self.sessions.forget_finished();
+        left.iter().for_each(|record| self.record_logout(record));
         ended.into_iter().try_for_each(|answer| self.answer((answer, Vec::new())))
     }
 
@@ -268,6 +271,8 @@ impl ServedLogin {
                 let _ = command.signal_group(Signal::SIGHUP);
             }
         }
+        let left: Vec<_> = self.sessions.iter_mut().filter_map(|session| session.record.take()).collect();
+        left.iter().for_each(|record| self.record_logout(record));
         let open: Vec<u32> =
             self.sessions.iter().filter(|session| !session.closed).map(|session| session.number).collect();
         for session in open {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use ipc::start::{LINK, LastWords, LaunchStart};
+use ipc::start::{Greeting, LINK, LastWords, LaunchStart};
 use sys::process::{Ended, Program};
 
 /// What a launched command wrote and how it ended.
@@ -24,7 +24,7 @@ fn script(script: &str) -> LaunchStart {
         arguments: vec![b"sh".to_vec(), b"-c".to_vec(), script.as_bytes().to_vec()],
         environment: vec![b"PATH=/usr/bin:/bin".to_vec(), b"BYTES=\xff".to_vec()],
         terminal: false,
-        message_of_the_day: false,
+        greeting: Greeting::default(),
         rc_files: Vec::new(),
         only_say: None,
     }

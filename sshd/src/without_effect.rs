@@ -105,9 +105,7 @@ fn asks_for_something(keyword: &Keyword, setting: &Setting) -> bool {
 
 fn keeps_away_what_never_comes(setting: &Setting) -> bool {
     match setting {
-        Setting::KbdInteractiveAuthentication(on) | Setting::AllowAgentForwarding(on) | Setting::PrintLastLog(on) => {
-            !on
-        }
+        Setting::KbdInteractiveAuthentication(on) | Setting::AllowAgentForwarding(on) => !on,
         Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => *which == Forwarding::No,
         Setting::DisableForwarding(off) | Setting::IgnoreUserKnownHosts(off) => *off,
         Setting::PerSourcePenalties(penalties) => !penalties.enabled(),

@@ -181,12 +181,21 @@ pub struct LaunchStart {
     pub environment: Vec<Vec<u8>>,
     /// Whether descriptor 0 is a terminal that becomes the controlling one.
     pub terminal: bool,
-    /// Shell logins: the message of the day is printed.
-    pub message_of_the_day: bool,
+    /// Shell logins: what is printed first, unless the user has asked for quiet.
+    pub greeting: Greeting,
     /// The first of these files that exists is run by `/bin/sh` before (sshd(8), "SSHRC").
     pub rc_files: Vec<String>,
     /// Nothing is executed, these words are all there is.
     pub only_say: Option<LastWords>,
+}
+
+/// What a shell login is greeted with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// PrintLastLog: a line about the last login, without line end.
+    pub last_login: Option<String>,
+    /// PrintMotd: the message of the day.
+    pub message_of_the_day: bool,
 }
 
 /// What somebody gets in place of a command.

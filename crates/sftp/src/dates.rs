@@ -18,7 +18,7 @@ pub(crate) fn local(seconds: i64) -> LocalTime {
 
 /// `YYYYMMDD-HH:MM:SS` in local time
 pub(crate) fn for_the_log(seconds: i64) -> String {
-    let LocalTime { year, month, day, hour, minute, second } = local(seconds);
+    let LocalTime { year, month, day, hour, minute, second, .. } = local(seconds);
     let month = month.saturating_add(1);
     format!("{year:04}{month:02}{day:02}-{hour:02}:{minute:02}:{second:02}")
 }

@@ -10,6 +10,7 @@ pub mod fd;
 pub mod identity;
 pub mod library;
 pub mod local_time;
+pub mod login_records;
 pub mod memory;
 pub mod netgroup;
 #[cfg(debug_assertions)]

@@ -1,5 +1,6 @@
 //! The wall clock as the administrator's log shows it.
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A moment in the time zone of this host.
@@ -11,6 +12,8 @@ pub struct LocalTime {
     pub month: u8,
     /// 1 to 31.
     pub day: u8,
+    /// 0 (Sunday) to 6.
+    pub weekday: u8,
     /// 0 to 23.
     pub hour: u8,
     /// 0 to 59.
@@ -37,9 +40,22 @@ pub fn local_time(moment: SystemTime) -> LocalTime {
         year: broken_down.tm_year.saturating_add(1900),
         month: small(broken_down.tm_mon),
         day: small(broken_down.tm_mday).max(1),
+        weekday: small(broken_down.tm_wday),
         hour: small(broken_down.tm_hour),
         minute: small(broken_down.tm_min),
         second: small(broken_down.tm_sec),
+    }
+}
+
+/// `Sun Nov 22 20:03:47 2026`, as asctime(3) writes it.
+impl fmt::Display for LocalTime {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let named = |names: &[&'static str], index: u8| names.get(usize::from(index)).copied().unwrap_or("???");
+        let Self { year, month, day, weekday, hour, minute, second } = *self;
+        let (weekday, month) = (named(&DAYS, weekday), named(&MONTHS, month));
+        write!(out, "{weekday} {month} {day:2} {hour:02}:{minute:02}:{second:02} {year}")
     }
 }
 
@@ -57,5 +73,11 @@ mod tests {
         assert_eq!(shown.year, 2023);
         assert_eq!(shown.month, 10);
         assert!((14..=15).contains(&shown.day));
+    }
+
+    #[test]
+    fn times_read_as_asctime_writes_them() {
+        let shown = LocalTime { year: 2026, month: 10, day: 2, weekday: 1, hour: 7, minute: 3, second: 9 };
+        assert_eq!(shown.to_string(), "Mon Nov  2 07:03:09 2026");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use sys::login_records::LoginRecord;
 use sys::process::Child;
 
 /// The sessions that the session process has named.
@@ -14,6 +15,8 @@ pub(super) struct Session {
     pub(super) number: u32,
     pub(super) terminal: Option<Terminal>,
     pub(super) stage: Stage,
+    /// What stands in `utmp`.
+    pub(super) record: Option<LoginRecord>,
     /// The channel is gone: nobody wants to hear how the command ends.
     pub(super) closed: bool,
 }
@@ -71,7 +74,7 @@ impl Sessions {
         if !room || self.open(number).is_some() {
             return None;
         }
-        self.0.push(Session { number, terminal: None, stage: Stage::NotStarted, closed: false });
+        self.0.push(Session { number, terminal: None, stage: Stage::NotStarted, record: None, closed: false });
         self.0.last_mut()
     }
 

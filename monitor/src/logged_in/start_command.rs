@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use events::Level;
 use events::monitor::Event;
 use ipc::phases::{LoggedInAnswer, Wanted};
-use ipc::start::{LastWords, LaunchStart, SftpGranted};
+use ipc::start::{Greeting, LastWords, LaunchStart, SftpGranted};
 use sys::process::Child;
 
 use crate::logged_in::choose_command::{Choice, NoSuchSubsystem, Runs, choose};
@@ -71,6 +71,7 @@ impl ServedLogin {
         let terminal = session.terminal_shown();
         let event = Event::StartingSession { what: choice.shown.clone(), terminal, session: number };
         self.connection.log(&event);
+        self.record_login(number);
         Ok(answer)
     }
 
@@ -138,7 +139,10 @@ impl ServedLogin {
             arguments: arguments(user.shell(), &choice.runs),
             environment: environment.into_strings(),
             terminal: terminal.is_some(),
-            message_of_the_day: effective.print_motd && terminal.is_some() && choice.runs == Runs::Shell,
+            greeting: match terminal {
+                Some(_) if choice.runs == Runs::Shell => self.greeting(),
+                _ => Greeting::default(),
+            },
             rc_files: self.rc_files(choice),
             only_say,
         }

@@ -3,7 +3,7 @@
 //! The monitor has decided everything; this process only carries it out, in an order that never lets the user's files
 //! be touched with more rights than the user's own: terminal, chroot, identity, home, exec.
 
-mod message_of_the_day;
+mod greeting;
 mod rc_files;
 
 use std::ffi::{CString, OsStr};
@@ -80,9 +80,7 @@ fn launch() -> Result<ExitCode, LaunchError> {
         return Ok(say_and_end(words));
     }
     rc_files::run_first(&start);
-    if start.message_of_the_day {
-        message_of_the_day::show(Path::new(&start.home));
-    }
+    greeting::show(&start.greeting, Path::new(&start.home));
     Err(exec(&start))
 }
 

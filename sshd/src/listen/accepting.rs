@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, unix::pipe};
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::configuration::InForce;
+use super::dead_logins;
 use super::helpers::Helpers;
 use super::monitors::{self, Stays};
 use super::serving::words;
@@ -255,12 +256,19 @@ async fn wait_for_login(listener: Shared, pid: i32, closes: OwnedFd) {
     listener.borrow_mut().no_longer_starting(pid);
 }
 
+fn ended(listener: &Shared, status: WaitStatus) {
+    if matches!(status, WaitStatus::Signaled(..)) && sys::identity::is_root() {
+        spawn_local(dead_logins::take_out(Rc::clone(listener)));
+    }
+    listener.borrow_mut().ended(status);
+}
+
 /// Takes note of every monitor that has ended.
 pub(crate) fn reap(listener: &Shared) {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return,
-            Ok(status) => listener.borrow_mut().ended(status),
+            Ok(status) => ended(listener, status),
             Err(Errno::EINTR) => {}
             Err(_) => return,
         }

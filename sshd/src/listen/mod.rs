@@ -6,6 +6,7 @@
 
 mod accepting;
 mod configuration;
+mod dead_logins;
 pub(crate) mod helpers;
 pub(crate) mod host_keys;
 pub(crate) mod monitors;

@@ -213,7 +213,7 @@ keywords! {
     /// Whether /etc/motd is printed in interactive sessions.
     print_motd, PrintMotd, YesNo, ["yes"], Global, [Launch], Works;
     /// Whether the time of the last login is printed in interactive sessions.
-    print_last_log, PrintLastLog, YesNo, ["yes"], Global, [Launch], Later;
+    print_last_log, PrintLastLog, YesNo, ["yes"], Global, [Launch], Works;
     /// Whether X11 may be forwarded.
     x11_forwarding, X11Forwarding, YesNo, ["no"], Anywhere, [Monitor, Session], Later;
     /// Whether forwarded X11 displays listen on loopback alone.
