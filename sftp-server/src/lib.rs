@@ -97,7 +97,8 @@ fn most_open_handles() -> u32 {
 
 fn open_log(options: &Options) -> Result<Log, Stop> {
     let destination = if options.log_to_stderr { Destination::StandardError } else { Destination::Syslog };
-    let settings = LogSettings { destination, threshold: options.log_level, facility: options.log_facility };
+    let settings =
+        LogSettings { destination, threshold: options.log_level, facility: options.log_facility, events: None };
     let mut log =
         Log::open(settings, None).map_err(|error| Stop { text: format!("log: {error}"), exit_status: 255 })?;
     log.known_as("sftp-server");

@@ -266,7 +266,8 @@ struct Log {
 }
 
 impl Server {
-    /// A server as root with a fresh account. `configuration` is put in front of the harness's own lines, so it wins.
+    /// A server as root with a fresh account. `configuration` is put in front of the harness's own lines, so it wins;
+    /// what follows a line `# bulkhead_config` in it goes into the companion file.
     #[must_use]
     pub fn as_root(configuration: &str) -> Self {
         Self::start(As::Root, Account::create(), configuration)
@@ -308,7 +309,7 @@ impl Server {
         let known = public_half(&host_key);
         for attempt in 0.. {
             let port = free_port();
-            scratch.file("sshd_config", full_configuration(configuration, port, &scratch));
+            write_configuration(configuration, port, &scratch);
             scratch.file("known_hosts", known_hosts(&scratch, port, &known));
             let log = Arc::new(Log::default());
             let mut child = spawn(who, &account, &scratch, environment, &log);
@@ -440,7 +441,7 @@ impl Server {
 
     /// Rewrites the configuration (the harness's own lines are added again).
     pub fn configure(&self, configuration: &str) {
-        self.scratch.file("sshd_config", full_configuration(configuration, self.port, &self.scratch));
+        write_configuration(configuration, self.port, &self.scratch);
     }
 
     /// Waits until no descendant of the listener is left.
@@ -593,6 +594,17 @@ pub fn status_of(pid: i32, field: &str) -> String {
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
+}
+
+/// What follows this line in a test's configuration belongs into `bulkhead_config`.
+const COMPANION: &str = "# bulkhead_config\n";
+
+fn write_configuration(configuration: &str, port: u16, scratch: &Scratch) {
+    let (configuration, companion) = configuration.split_once(COMPANION).unwrap_or((configuration, ""));
+    scratch.file("sshd_config", full_configuration(configuration, port, scratch));
+    if !companion.is_empty() {
+        scratch.file("bulkhead_config", companion.replace("@SCRATCH@", &scratch.path("").display().to_string()));
+    }
 }
 
 fn full_configuration(configuration: &str, port: u16, scratch: &Scratch) -> String {

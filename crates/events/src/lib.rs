@@ -17,6 +17,7 @@ pub mod monitor;
 mod patience;
 pub mod preauth;
 pub mod session;
+mod stream;
 mod syslog;
 
 pub use accounting::{ForwardingKind, Usage};
@@ -25,9 +26,13 @@ pub use facts::{ConnectionFacts, ConnectionId, Endpoint, Who};
 pub use json::json;
 pub use level::{Level, facility_named};
 pub use log::{Destination, Log, LogSettings};
+pub use stream::EventDestination;
 
 /// Something that belongs in the log.
 pub trait Loggable: serde::Serialize {
+    /// Whose events these are, by the name that the JSON stream gives them.
+    const SOURCE: &'static str;
+
     /// How important it is; the administrator's `LogLevel` decides whether it is written.
     fn level(&self) -> Level;
     /// The line without time, ident and pid, as OpenSSH words it. Control bytes are escaped later, by [`Log`].

@@ -86,6 +86,8 @@ impl DropReason {
 }
 
 impl Loggable for Event {
+    const SOURCE: &'static str = "listener";
+
     fn level(&self) -> Level {
         match self {
             Self::BindFailed { .. } | Self::ReloadFailed { .. } | Self::UnusableHostKey { .. } => Level::Error,

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use serde::{Deserialize, Serialize};
 
 use crate::patience::Patience;
+use crate::stream::{EventDestination, EventStream};
 use crate::syslog::Syslog;
 use crate::{ConnectionFacts, Level, Loggable, visible};
 
@@ -34,6 +35,8 @@ pub struct LogSettings {
     pub threshold: Level,
     /// `SyslogFacility` as its syslog number (RFC 5424: AUTH is 4), not shifted.
     pub facility: u8,
+    /// `EventLog`: every event as JSON.
+    pub events: Option<EventDestination>,
 }
 
 /// An open log.
@@ -41,7 +44,11 @@ pub struct LogSettings {
 pub struct Log {
     threshold: Level,
     sink: Sink,
+    stream: Option<EventStream>,
 }
+
+/// The stream of events has at least what is written at this level, so that who reads it need not know `LogLevel`.
+const STREAM_LEVEL: Level = Level::Verbose;
 
 #[derive(Debug)]
 enum Sink {
@@ -64,13 +71,13 @@ impl Log {
             (Destination::File, Some(file)) => Sink::File(File::from(file), Patience::default()),
             (Destination::File, None) => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
         };
-        Ok(Self { threshold: settings.threshold, sink })
+        Ok(Self { threshold: settings.threshold, sink, stream: settings.events.map(EventStream::to) })
     }
 
     /// A log on standard error, where nothing can go wrong.
     #[must_use]
     pub fn on_stderr(threshold: Level) -> Self {
-        Self { threshold, sink: Sink::StandardError(Patience::default()) }
+        Self { threshold, sink: Sink::StandardError(Patience::default()), stream: None }
     }
 
     /// Another ident than `sshd` in syslog: `sftp-server` is known by its own name.
@@ -94,14 +101,35 @@ impl Log {
     /// Writes an event about a connection; `preauth` appends ` [preauth]` as theirs does for what the
     /// unprivileged process says before login. A log that cannot be written never ends a connection.
     pub fn write(&mut self, event: &impl Loggable, facts: &ConnectionFacts, preauth: bool) {
-        if !self.writes(event.level()) {
+        let level = event.level();
+        if level <= self.threshold.max(STREAM_LEVEL)
+            && let Some(complaint) = self.stream.as_mut().and_then(|stream| stream.write(event, facts))
+        {
+            self.write_text(Level::Error, &complaint, "");
+        }
+        if self.writes(level) {
+            self.write_text(level, &event.text(facts), if preauth { " [preauth]" } else { "" });
+        }
+    }
+
+    fn write_text(&mut self, level: Level, text: &str, suffix: &str) {
+        if !self.writes(level) {
             return;
         }
-        let text = in_one_line(&event.text(facts), if preauth { " [preauth]" } else { "" });
+        let text = in_one_line(text, suffix);
         match &mut self.sink {
-            Sink::Syslog(syslog) => syslog.write(event.level(), &text),
-            Sink::StandardError(patience) => write_line(io::stderr().as_fd(), event.level(), &text, patience),
-            Sink::File(file, patience) => write_line(file.as_fd(), event.level(), &text, patience),
+            Sink::Syslog(syslog) => syslog.write(level, &text),
+            Sink::StandardError(patience) => write_line(io::stderr().as_fd(), level, &text, patience),
+            Sink::File(file, patience) => write_line(file.as_fd(), level, &text, patience),
+        }
+    }
+}
+
+/// A process that ends says what it could not tell the stream of events.
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(text) = self.stream.as_ref().and_then(EventStream::last_words) {
+            self.write_text(Level::Error, &text, "");
         }
     }
 }
@@ -140,7 +168,7 @@ mod tests {
 
     fn log_into_pipe(threshold: Level) -> (Log, File) {
         let (read, write) = nix::unistd::pipe().unwrap();
-        let settings = LogSettings { destination: Destination::File, threshold, facility: 4 };
+        let settings = LogSettings { destination: Destination::File, threshold, facility: 4, events: None };
         (Log::open(settings, Some(write)).unwrap(), File::from(read))
     }
 

@@ -85,6 +85,8 @@ impl Event {
 }
 
 impl Loggable for Event {
+    const SOURCE: &'static str = "monitor";
+
     fn level(&self) -> Level {
         match self {
             Self::Accepted(_) | Self::Partial(_) | Self::Disconnecting { .. } => Level::Info,

@@ -70,6 +70,8 @@ pub enum Event {
 }
 
 impl Loggable for Event {
+    const SOURCE: &'static str = "preauth";
+
     fn level(&self) -> Level {
         match self {
             Self::InvalidIdentification { .. }

@@ -75,6 +75,8 @@ pub enum Event {
 }
 
 impl Loggable for Event {
+    const SOURCE: &'static str = "session";
+
     fn level(&self) -> Level {
         match self {
             Self::ProtocolError { .. } | Self::CannotServe { .. } => Level::Fatal,

@@ -6,6 +6,7 @@ mod authentication_methods;
 mod channel_timeout;
 mod choices;
 mod environment;
+mod event_log;
 mod ip_qos;
 mod listen;
 mod numbers;
@@ -31,6 +32,7 @@ pub use choices::{
     OneOf, PermitRootLogin, SyslogFacility, Tunnel, YesNo,
 };
 pub use environment::{EnvironmentAssignments, EnvironmentPatterns, PermitUserEnvironment, UserEnvironment};
+pub use event_log::{EventLog, OptionalEventLog};
 pub use ip_qos::{Dscp, IpQos, ServiceClasses};
 pub use listen::{ListenAddress, ListenAddresses, shown_socket};
 pub use numbers::{Number, Octal, number};

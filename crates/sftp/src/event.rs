@@ -271,6 +271,8 @@ impl SftpEvent {
 }
 
 impl Loggable for SftpEvent {
+    const SOURCE: &'static str = "sftp";
+
     fn level(&self) -> Level {
         self.level()
     }

@@ -292,7 +292,7 @@ fn start_monitor(settings: &Settings, network: OwnedFd, log: &PathBuf) -> Child 
     let start = MonitorStart {
         facts: ConnectionFacts { peer: end(50022), local: end(22), ..ConnectionFacts::none() },
         network_descriptors: 1,
-        log: LogSettings { destination: Destination::File, threshold: Level::Debug1, facility: 4 },
+        log: LogSettings { destination: Destination::File, threshold: Level::Debug1, facility: 4, events: None },
         preauth_confinement: None,
         best_effort_sandbox: false,
         identification: "SSH-2.0-Test".to_owned(),

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use config::{Loaded, Message, Severity};
 use events::listener::Event;
-use events::{Destination, Level, LogSettings, facility_named};
-use settings::values::{Choice, MaxStartups};
+use events::{Destination, EventDestination, Level, LogSettings, facility_named};
+use settings::values::{Choice, EventLog, MaxStartups};
 use settings::{Effective, Settings};
 
 use super::host_keys;
@@ -70,6 +70,10 @@ impl Start<'_> {
             said.push(Event::Said { level: Level::Info, text: "sshd: no hostkeys available -- exiting.".to_owned() });
             return Err(Failure { lines: said, status: 1 });
         }
+        if let Some(destination) = &global.event_log {
+            let why = |why: io::Error| Failure { status: 1, ..Failure::fatal(format!("EventLog: {}", words(&why))) };
+            event_destination(destination).check().map_err(why)?;
+        }
         let handed = self.hand_to_monitors(&loaded.settings, &global, &keys.usable)?;
         let in_force = InForce {
             listen_on: global.listen_sockets.clone(),
@@ -114,6 +118,7 @@ impl Start<'_> {
             destination,
             threshold: Level::named(global.log_level.word()).unwrap_or(Level::Info),
             facility: facility_named(global.syslog_facility.word()).unwrap_or(AUTH),
+            events: global.event_log.as_ref().map(event_destination),
         }
     }
 
@@ -146,6 +151,13 @@ fn event(message: &Message) -> Event {
         Severity::Error => Level::Error,
     };
     Event::Said { level, text: message.text.clone() }
+}
+
+fn event_destination(configured: &EventLog) -> EventDestination {
+    match configured {
+        EventLog::File(path) => EventDestination::File(path.to_path_buf()),
+        EventLog::Socket(path) => EventDestination::Socket(path.to_path_buf()),
+    }
 }
 
 /// RFC 4253 section 4.2: protocol and software version, then comments.

@@ -373,4 +373,8 @@ keywords! {
     identification, Identification, SoftwareVersion, [OUR_VERSION], Global, [Listener], Works, Companion;
     /// Whether the server starts on a kernel that lacks a layer of the sandbox; the log then says which layers hold.
     sandbox_best_effort, SandboxBestEffort, YesNo, ["no"], Global, [Listener], Works, Companion;
+    /// Where every event goes as a line of JSON, beside the log: a file that only its owner can read, or, behind unix:,
+    /// a datagram socket that somebody reads. A reader that is slow or missing holds nobody up: events are lost then,
+    /// and counted. docs/events.md describes the lines.
+    event_log, EventLog, OptionalEventLog, ["none"], Global, [Listener, Monitor, Session], Works, Companion;
 }
