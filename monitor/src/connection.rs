@@ -6,7 +6,7 @@ use std::time::Duration;
 use events::monitor::Event;
 use events::{ConnectionFacts, Level, Log, Who};
 use ipc::IpcError;
-use ipc::start::{Confinement, MonitorStart, OfferedHostKey};
+use ipc::start::{Confinement, LOGGED_IN, MonitorStart, OfferedHostKey};
 use policy::{Step, Weight};
 use settings::values::LogLevel;
 use settings::{Effective, Settings};
@@ -36,10 +36,10 @@ pub(crate) struct Connection {
     pub(crate) identification: String,
     pub(crate) preauth_confinement: Option<Confinement>,
     pub(crate) best_effort_sandbox: bool,
-    /// When LoginGraceTime is over; never with `LoginGraceTime 0`.
+    /// When the time to log in is over; none when there is no limit.
     pub(crate) login_deadline: Option<Duration>,
     log: Log,
-    /// Closing it tells the listener that somebody is logged in.
+    /// Tells the listener that somebody is logged in.
     startup_pipe: Option<OwnedFd>,
     delay_secret: [u8; 32],
     tried: Tried,
@@ -80,8 +80,7 @@ impl Connection {
         let settings: Settings = ipc::start::unseal(settings.as_fd())?;
         let host_keys = HostKeys::new(ipc::start::unseal(host_keys.as_fd())?);
         let global = settings.global();
-        let grace = global.login_grace_time.duration();
-        let login_deadline = (!grace.is_zero()).then(|| sys::clock::monotonic().saturating_add(grace));
+        let login_deadline = start.time_to_log_in.map(|time| sys::clock::monotonic().saturating_add(time));
         Ok(Self {
             facts: start.facts,
             network,
@@ -172,7 +171,10 @@ impl Connection {
     /// Somebody is in: the listener stops counting this connection among those that are not.
     pub(crate) fn user_is_in(&mut self, user: &str) {
         self.facts.who = Who::LoggedIn(user.to_owned());
-        self.startup_pipe = None;
+        if let Some(pipe) = self.startup_pipe.take() {
+            // A listener that has gone, or serves this connection alone, does not count.
+            let _ = sys::fd::write(pipe.as_fd(), &[LOGGED_IN]);
+        }
         self.settings = Settings::default();
     }
 }

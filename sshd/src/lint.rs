@@ -171,8 +171,6 @@ mod tests {
         for line in [
             "UnusedConnectionTimeout 5m",
             "ChannelTimeout session=1h",
-            "PerSourceMaxStartups 3",
-            "PerSourcePenalties authfail:10",
             "PermitTunnel yes",
             "GatewayPorts yes",
             "ExposeAuthInfo yes",

@@ -108,7 +108,6 @@ fn keeps_away_what_never_comes(setting: &Setting) -> bool {
         Setting::KbdInteractiveAuthentication(on) | Setting::AllowAgentForwarding(on) => !on,
         Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => *which == Forwarding::No,
         Setting::DisableForwarding(off) | Setting::IgnoreUserKnownHosts(off) => *off,
-        Setting::PerSourcePenalties(penalties) => !penalties.enabled(),
         Setting::XAuthLocation(None) | Setting::ModuliFile(None) => true,
         Setting::RevokedKeys(files) => files.is_empty(),
         // They choose among what forwarding, hosts' keys and certificates would be accepted.
@@ -129,9 +128,6 @@ fn restricts(setting: &Setting) -> bool {
             | Setting::RevokedKeys(_)
             | Setting::UnusedConnectionTimeout(_)
             | Setting::ChannelTimeout(_)
-            | Setting::PerSourceMaxStartups(_)
-            | Setting::PerSourceNetBlockSize(_)
-            | Setting::PerSourcePenalties(_)
     )
 }
 

@@ -37,13 +37,13 @@ fn more_than_max_startups_are_dropped_and_said() {
 #[test]
 fn a_monitor_that_dies_is_noticed() {
     let (site, port) = (Site::new(), free_port());
-    site.configure(&listen_lines(&[port]));
+    site.configure(&format!("{}LogLevel DEBUG", listen_lines(&[port])));
     let mut sshd = Foreground::listening(&site, port);
     let connection = connect(port).unwrap();
     wait_until("the connection is counted", || startups(&sshd) == "1 of 10-100 startups");
     let monitor = descendants_of(sshd.pid())[0];
     kill(Pid::from_raw(monitor), Signal::SIGKILL).unwrap();
-    sshd.wait_for(&format!("session process {monitor} killed by signal 9"));
+    sshd.wait_for(&format!("session process {monitor} for connection from 127.0.0.1 to 127.0.0.1 killed by signal 9"));
     assert!(read_all(connection).len() < 300, "the client is not left waiting");
     wait_until("it does not count any more", || startups(&sshd) == "0 of 10-100 startups");
     wait_until("no zombie is left", || descendants_of(sshd.pid()).is_empty());

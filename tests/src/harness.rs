@@ -501,6 +501,29 @@ impl Log {
     }
 }
 
+/// A raw connection from another address of this machine, such as 127.0.0.2: a source of its own.
+#[must_use]
+pub fn connect_from(server: &Server, address: &str) -> TcpStream {
+    try_connect_from(server, address).expect("the server listens")
+}
+
+/// The same, in a flood that may be too much.
+///
+/// # Errors
+/// The system's.
+pub fn try_connect_from(server: &Server, address: &str) -> std::io::Result<TcpStream> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
+    let address: std::net::Ipv4Addr = address.parse().expect("an IPv4 address");
+    let stream = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let end = |address, port| SockaddrIn::from(std::net::SocketAddrV4::new(address, port));
+    let raw = std::os::fd::AsRawFd::as_raw_fd(&stream);
+    bind(raw, &end(address, 0))?;
+    connect(raw, &end(std::net::Ipv4Addr::LOCALHOST, server.port))?;
+    let stream = TcpStream::from(stream);
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
 /// Waits for something that has no event of its own, and fails the test if it does not come.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -607,6 +630,7 @@ fn write_configuration(configuration: &str, port: u16, scratch: &Scratch) {
     }
 }
 
+/// Without penalties, unless a test asks for them: all tests come from 127.0.0.1.
 fn full_configuration(configuration: &str, port: u16, scratch: &Scratch) -> String {
     let path = |name: &str| scratch.path(name).display().to_string();
     let configuration = configuration.replace("@SCRATCH@", &path(""));
@@ -617,7 +641,8 @@ fn full_configuration(configuration: &str, port: u16, scratch: &Scratch) -> Stri
     };
     format!(
         "{global}\nListenAddress 127.0.0.1\nPort {port}\nPidFile {}\nHostKey {}\nHostKey {}\nHostKey {}\n\
-         AuthorizedKeysFile {}\nSubsystem sftp internal-sftp\nLogLevel DEBUG1\nUsePAM no\n{blocks}\n",
+         AuthorizedKeysFile {}\nSubsystem sftp internal-sftp\nLogLevel DEBUG1\nUsePAM no\n\
+         PerSourcePenalties no\n{blocks}\n",
         path("sshd.pid"),
         path("host_ed25519"),
         path("host_ecdsa"),

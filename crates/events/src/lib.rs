@@ -15,6 +15,7 @@ pub mod listener;
 mod log;
 pub mod monitor;
 mod patience;
+pub mod penalties;
 pub mod preauth;
 pub mod session;
 mod stream;

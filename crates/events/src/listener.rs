@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::penalties::{Offence, Penalty};
 use crate::{ConnectionFacts, Endpoint, Level, Loggable};
 
 /// Events of the process that accepts connections.
@@ -50,10 +51,34 @@ pub enum Event {
     /// Lines about dropped connections were withheld.
     DropsNotLogged {
         /// The limit that dropped them.
-        limit: DropReason,
+        limit: DropLimit,
         /// How many.
         connections: u64,
     },
+    /// A process before login died of a violation or broke the rules among our processes.
+    ChildCrashed {
+        /// The client's address.
+        peer: String,
+        /// The address it connected to.
+        local: String,
+        /// The monitor's process id.
+        pid: i32,
+    },
+    /// A signal has ended a monitor.
+    MonitorKilled {
+        /// The client's address.
+        peer: String,
+        /// The address it connected to.
+        local: String,
+        /// The monitor's process id.
+        pid: i32,
+        /// The signal's number.
+        signal: i32,
+        /// Whether it is one that a process earns by its own fault.
+        crash: bool,
+    },
+    /// PerSourcePenalties
+    Penalty(Penalty),
     /// A host key that cannot be used.
     UnusableHostKey {
         /// Its file.
@@ -73,14 +98,47 @@ pub enum Event {
 /// Why a connection is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum DropReason {
-    /// MaxStartups
+    /// MaxStartups, or PerSourceMaxStartups: theirs tells no difference.
     MaxStartups,
+    /// PerSourcePenalties: its source has a penalty.
+    Penalty(Offence),
+    /// PerSourcePenalties: `overflow:deny-all` refuses everybody while the table is full.
+    TooManyPenalised,
 }
 
 impl DropReason {
+    /// The limit behind it.
+    #[must_use]
+    pub fn limit(self) -> DropLimit {
+        match self {
+            Self::MaxStartups => DropLimit::MaxStartups,
+            Self::Penalty(_) | Self::TooManyPenalised => DropLimit::PerSourcePenalties,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::MaxStartups => DropLimit::MaxStartups.name(),
+            Self::Penalty(offence) => offence.words(),
+            Self::TooManyPenalised => "too many penalised addresses",
+        }
+    }
+}
+
+/// The limits that turn connections away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum DropLimit {
+    /// MaxStartups and PerSourceMaxStartups
+    MaxStartups,
+    /// PerSourcePenalties
+    PerSourcePenalties,
+}
+
+impl DropLimit {
     fn name(self) -> &'static str {
         match self {
             Self::MaxStartups => "Maxstartups",
+            Self::PerSourcePenalties => "PerSourcePenalties",
         }
     }
 }
@@ -92,6 +150,9 @@ impl Loggable for Event {
         match self {
             Self::BindFailed { .. } | Self::ReloadFailed { .. } | Self::UnusableHostKey { .. } => Level::Error,
             Self::Said { level, .. } => *level,
+            Self::MonitorKilled { crash: true, .. } => Level::Error,
+            Self::MonitorKilled { crash: false, .. } => Level::Debug1,
+            Self::Penalty(penalty) => penalty.level(),
             _ => Level::Info,
         }
     }
@@ -113,11 +174,18 @@ impl Loggable for Event {
                 peer.port,
                 local.address,
                 local.port,
-                why.name()
+                why.words()
             ),
             Self::DropsNotLogged { limit, connections } => {
                 format!("{} logging rate-limited: additional {connections} connections dropped", limit.name())
             }
+            Self::ChildCrashed { peer, local, pid } => {
+                format!("Session process {pid} unpriv child crash for connection from {peer} to {local}")
+            }
+            Self::MonitorKilled { peer, local, pid, signal, .. } => {
+                format!("session process {pid} for connection from {peer} to {local} killed by signal {signal}")
+            }
+            Self::Penalty(penalty) => penalty.text(),
             Self::UnusableHostKey { file, why } => format!("Unable to load host key \"{file}\": {why}"),
             Self::Said { text, .. } => text.clone(),
         }

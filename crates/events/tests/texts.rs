@@ -1,8 +1,9 @@
 //! The text of a log line is an interface: fail2ban, sshguard and many others match it. A line that changes here
 //! blinds somebody's intrusion detection, so each stands in a file that a change has to touch.
 
-use events::listener::DropReason;
+use events::listener::{DropLimit, DropReason};
 use events::monitor::Attempt;
+use events::penalties::{Offence, PenalisedSource, Penalty, PenaltyChange};
 use events::{
     ConnectionFacts, ConnectionId, Endpoint, ForwardingKind, Level, Loggable, Usage, Who, listener, monitor, preauth,
     session, visible,
@@ -36,6 +37,16 @@ fn the_listener() {
     use listener::Event;
     let at = Endpoint { address: "0.0.0.0".to_owned(), port: 22 };
     let who = facts(Who::Nobody);
+    let dropped =
+        |why| Event::ConnectionDropped { startups: 10, peer: who.peer.clone(), local: who.local.clone(), why };
+    let killed = |signal, crash| {
+        let (peer, local) = (who.peer.address.clone(), who.local.address.clone());
+        Event::MonitorKilled { peer, local, pid: 4711, signal, crash }
+    };
+    let penalty = |change, offence, milliseconds| {
+        let source = PenalisedSource { address: [192, 0, 2, 7].into(), bits: 24 };
+        Event::Penalty(Penalty { source, offence, milliseconds, change })
+    };
     let events = [
         Event::ServerListening(at.clone()),
         Event::BindFailed { at: at.clone(), why: "Address already in use".to_owned() },
@@ -48,13 +59,24 @@ fn the_listener() {
             local: who.local.address.clone(),
             pid: 4711,
         },
-        Event::ConnectionDropped {
-            startups: 10,
-            peer: who.peer.clone(),
-            local: who.local.clone(),
-            why: DropReason::MaxStartups,
-        },
-        Event::DropsNotLogged { limit: DropReason::MaxStartups, connections: 118 },
+        dropped(DropReason::MaxStartups),
+        Event::DropsNotLogged { limit: DropLimit::MaxStartups, connections: 118 },
+        dropped(DropReason::Penalty(Offence::Crash)),
+        dropped(DropReason::Penalty(Offence::FailedAuthentication)),
+        dropped(DropReason::Penalty(Offence::NoAuthentication)),
+        dropped(DropReason::Penalty(Offence::InvalidUser)),
+        dropped(DropReason::Penalty(Offence::RefusedConnection)),
+        dropped(DropReason::Penalty(Offence::GraceExceeded)),
+        dropped(DropReason::TooManyPenalised),
+        Event::DropsNotLogged { limit: DropLimit::PerSourcePenalties, connections: 7 },
+        Event::ChildCrashed { peer: who.peer.address.clone(), local: who.local.address.clone(), pid: 4711 },
+        killed(9, false),
+        killed(11, true),
+        penalty(PenaltyChange::NewAndActive, Offence::Crash, 90_000),
+        penalty(PenaltyChange::NewAndDeferred, Offence::InvalidUser, 5250),
+        penalty(PenaltyChange::Activated, Offence::NoAuthentication, 16_002),
+        penalty(PenaltyChange::GrewActive, Offence::NoAuthentication, 16_999),
+        penalty(PenaltyChange::TableFull, Offence::GraceExceeded, 0),
         Event::UnusableHostKey { file: "/etc/ssh/ssh_host_rsa_key".to_owned(), why: "bad permissions".to_owned() },
         Event::Said { level: Level::Debug1, text: "said".to_owned() },
     ];

@@ -3,6 +3,7 @@
 //! The descriptor 3 of a new process is its link; what else it needs comes with this message.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use events::{ConnectionFacts, LogSettings};
 use serde::de::DeserializeOwned;
@@ -18,6 +19,9 @@ const START: u8 = 0;
 
 /// The descriptor on which a new process finds its link.
 pub const LINK: i32 = 3;
+
+/// What a monitor writes into the last pipe that it was given when somebody has logged in.
+pub const LOGGED_IN: u8 = 1;
 
 /// The first message to `sshd-monitor`: what it is there for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,7 +67,7 @@ pub enum Credential {
 /// To `sshd-monitor`, inside of [`MonitorTask::Serve`]. Brings, in this order:
 /// [`MonitorStart::network_descriptors`] descriptors of the connection (one socket, or two pipes), the [`seal`]ed `settings::Settings`, the [`seal`]ed list of private host keys
 /// (`Vec<keys::PrivateKey>`), the executables `sshd-preauth`, `sshd-session` and `sshd-launch`, the write end of a pipe
-/// whose closing tells the listener that the user is logged in, and the file of `-E` if the log goes to one.
+/// for [`LOGGED_IN`], and the file of `-E` if the log goes to one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MonitorStart {
     /// The two ends.
@@ -78,6 +82,9 @@ pub struct MonitorStart {
     pub best_effort_sandbox: bool,
     /// Our identification without line end, such as `SSH-2.0-Bulkhead_0.1`.
     pub identification: String,
+    /// How long the user may take to log in: LoginGraceTime, and the jitter that the listener has drawn for this
+    /// connection. None means as long as they like.
+    pub time_to_log_in: Option<Duration>,
     /// Drawn once by the listener: `policy::failure_delay` makes delays of it that nobody can predict.
     pub delay_secret: [u8; 32],
 }

@@ -296,6 +296,7 @@ fn start_monitor(settings: &Settings, network: OwnedFd, log: &PathBuf) -> Child 
         preauth_confinement: None,
         best_effort_sandbox: false,
         identification: "SSH-2.0-Test".to_owned(),
+        time_to_log_in: Some(settings.global().login_grace_time.duration()),
         delay_secret: [0; 32],
     };
     let settings = ipc::start::seal("settings", settings).expect("sealed");

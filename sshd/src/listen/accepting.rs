@@ -5,30 +5,28 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use events::listener::{DropReason, Event};
+use events::listener::{DropLimit, DropReason, Event};
 use events::{ConnectionFacts, Endpoint, Level, Log};
 use nix::errno::Errno;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use tokio::net::{TcpListener, unix::pipe};
+use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::configuration::InForce;
-use super::dead_logins;
+use super::connections::Connection;
 use super::helpers::Helpers;
+use super::log_rate::{LogRate, Rate};
 use super::monitors::{self, Stays};
+use super::penalties::Penalties;
 use super::serving::words;
 use super::sockets::{Listening, endpoint, ends_of};
-use super::startups::{DropLog, is_dropped};
+use super::startups::Startups;
 
 /// How long accepting pauses when the system is out of descriptors or memory: connections that end give them back.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Exit status of a monitor whose user did not log in within LoginGraceTime.
-const GRACE_EXCEEDED: i32 = 3;
 
 /// What a client is told that is turned away; it need not be SSH to be understood.
 const TURNED_AWAY: &[u8] = b"Not allowed at this time\r\n";
@@ -44,17 +42,12 @@ pub(crate) struct Listener {
     oom_score: Option<i32>,
     command_line: String,
     sockets: Vec<(Endpoint, SocketAddr, JoinHandle<()>)>,
-    connections: HashMap<i32, Connection>,
-    startups: usize,
-    drops: DropLog,
-}
-
-/// A connection whose monitor lives, by the monitor's process id.
-struct Connection {
-    peer: Endpoint,
-    local: Endpoint,
-    /// The task that waits for the login; none when somebody is logged in.
-    waiting_for_login: Option<JoinHandle<()>>,
+    /// Connections whose monitors live, by the monitor's process id.
+    pub(crate) connections: HashMap<i32, Connection>,
+    pub(crate) startups: Startups,
+    pub(crate) penalties: Penalties,
+    max_startups_log: LogRate,
+    penalties_log: LogRate,
 }
 
 impl Listener {
@@ -68,8 +61,10 @@ impl Listener {
             command_line: command_line(),
             sockets: Vec::new(),
             connections: HashMap::new(),
-            startups: 0,
-            drops: DropLog::new(Instant::now()),
+            startups: Startups::default(),
+            penalties: Penalties::default(),
+            max_startups_log: LogRate::new(Rate::OF_MAX_STARTUPS),
+            penalties_log: LogRate::new(Rate::OF_PENALTIES),
         }
     }
 
@@ -119,46 +114,24 @@ impl Listener {
     /// Shows how many connections have not logged in: administrators read it off the process list.
     pub(crate) fn show_title(&self) {
         let limits = &self.in_force.max_startups;
-        let (startups, line) = (self.startups, &self.command_line);
+        let (startups, line) = (self.startups.count(), &self.command_line);
         sys::title::set(&format!("sshd: {line} [listener] {startups} of {}-{} startups", limits.begin, limits.full));
     }
 
-    fn turn_away(&mut self, connection: &TcpStream, ends: (Endpoint, Endpoint)) {
-        let (peer, local) = ends;
-        let say = self.drops.one_more(Instant::now());
-        if let Some(connections) = say.withheld {
-            self.say(&Event::DropsNotLogged { limit: DropReason::MaxStartups, connections });
-        }
+    /// Says that a connection gets no place, or loses it.
+    pub(crate) fn say_dropped(&mut self, peer: Endpoint, local: Endpoint, why: DropReason) {
+        let limit = why.limit();
+        let rate = match limit {
+            DropLimit::MaxStartups => &mut self.max_startups_log,
+            DropLimit::PerSourcePenalties => &mut self.penalties_log,
+        };
+        let say = rate.one_more(sys::clock::monotonic());
         if say.this_one {
-            let startups = self.startups;
-            self.say(&Event::ConnectionDropped { startups, peer, local, why: DropReason::MaxStartups });
+            let startups = self.startups.count();
+            self.say(&Event::ConnectionDropped { startups, peer, local, why });
         }
-        // A courtesy: a fresh connection has room for it.
-        let _ = sys::fd::write(connection.as_fd(), TURNED_AWAY);
-    }
-
-    /// Somebody has logged in there, or the monitor has ended: it no longer counts.
-    fn no_longer_starting(&mut self, pid: i32) {
-        let Some(connection) = self.connections.get_mut(&pid) else { return };
-        if let Some(waiting) = connection.waiting_for_login.take() {
-            waiting.abort();
-            self.startups = self.startups.saturating_sub(1);
-            self.show_title();
-        }
-    }
-
-    fn ended(&mut self, status: WaitStatus) {
-        let Some(pid) = status.pid().map(nix::unistd::Pid::as_raw) else { return };
-        self.no_longer_starting(pid);
-        match (status, self.connections.remove(&pid)) {
-            (WaitStatus::Exited(_, GRACE_EXCEEDED), Some(Connection { peer, local, .. })) => {
-                let (peer, local) = (peer.address, local.address);
-                self.say(&Event::TimeoutBeforeAuthentication { peer, local, pid });
-            }
-            (WaitStatus::Signaled(_, signal, _), _) => {
-                self.error(format!("session process {pid} killed by signal {}", signal as i32));
-            }
-            _ => {}
+        if let Some(connections) = say.withheld {
+            self.say(&Event::DropsNotLogged { limit, connections });
         }
     }
 }
@@ -218,59 +191,20 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 
 fn serve(shared: &Shared, connection: &TcpStream, peer: SocketAddr) {
     let mut listener = shared.borrow_mut();
-    let ends = ends_of(peer, connection.local_addr());
-    if is_dropped(&listener.in_force.max_startups, listener.startups, dice) {
-        return listener.turn_away(connection, ends);
+    let (peer_end, local) = ends_of(peer, connection.local_addr());
+    let address = super::sockets::unmapped(peer.ip());
+    if let Err(why) = listener.admit(address) {
+        listener.say_dropped(peer_end, local, why);
+        // A courtesy: a fresh connection has room for it.
+        let _ = sys::fd::write(connection.as_fd(), TURNED_AWAY);
+        return;
     }
     super::sockets::prepare(connection, listener.in_force.tcp_keep_alive);
     let network = [connection.as_fd()];
     let stays = Stays::Alone { oom_score: listener.oom_score };
-    let started = monitors::start(&listener.helpers, &listener.in_force.handed, ends.clone(), &network, stays);
-    match started {
-        Ok(monitor) => {
-            let pid = monitor.process.pid();
-            let waiting_for_login = spawn_local(wait_for_login(Rc::clone(shared), pid, monitor.logged_in));
-            let (peer, local) = ends;
-            let waiting_for_login = Some(waiting_for_login);
-            listener.connections.insert(pid, Connection { peer, local, waiting_for_login });
-            listener.startups += 1;
-            listener.show_title();
-        }
+    let ends = (peer_end, local);
+    match monitors::start(&listener.helpers, &listener.in_force.handed, ends.clone(), &network, stays) {
+        Ok(monitor) => listener.has_started(shared, monitor, address, ends),
         Err(why) => listener.error(why.to_string()),
-    }
-}
-
-fn dice() -> u32 {
-    let mut bytes = [0; 4];
-    // Without randomness everybody above MaxStartups' first number is turned away.
-    let _ = sys::random::random_bytes(&mut bytes);
-    u32::from_le_bytes(bytes)
-}
-
-/// The monitor closes its end of the pipe when somebody has logged in: the connection no longer counts.
-async fn wait_for_login(listener: Shared, pid: i32, closes: OwnedFd) {
-    if let Ok(closes) = pipe::Receiver::from_owned_fd(closes) {
-        let _ = closes.readable().await;
-    }
-    // Without a way to wait for it the connection does not count: better one too many than nobody any more.
-    listener.borrow_mut().no_longer_starting(pid);
-}
-
-fn ended(listener: &Shared, status: WaitStatus) {
-    if matches!(status, WaitStatus::Signaled(..)) && sys::identity::is_root() {
-        spawn_local(dead_logins::take_out(Rc::clone(listener)));
-    }
-    listener.borrow_mut().ended(status);
-}
-
-/// Takes note of every monitor that has ended.
-pub(crate) fn reap(listener: &Shared) {
-    loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return,
-            Ok(status) => ended(listener, status),
-            Err(Errno::EINTR) => {}
-            Err(_) => return,
-        }
     }
 }

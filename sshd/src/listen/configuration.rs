@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use config::{Loaded, Message, Severity};
 use events::listener::Event;
@@ -15,6 +16,7 @@ use settings::{Effective, Settings};
 use super::host_keys;
 use super::monitors::HandedToMonitors;
 use super::serving::words;
+use super::sources::SourceLimits;
 use super::{Failure, Start, privilege_separation};
 use crate::command_line::CommandLine;
 use crate::{load, without_effect};
@@ -29,6 +31,8 @@ pub(crate) struct InForce {
     pub(crate) listen_on: Vec<SocketAddr>,
     /// MaxStartups
     pub(crate) max_startups: MaxStartups,
+    /// The PerSource keywords.
+    pub(crate) sources: SourceLimits,
     /// TCPKeepAlive
     pub(crate) tcp_keep_alive: bool,
     /// PidFile
@@ -78,6 +82,7 @@ impl Start<'_> {
         let in_force = InForce {
             listen_on: global.listen_sockets.clone(),
             max_startups: global.max_startups,
+            sources: SourceLimits::of(&global),
             tcp_keep_alive: global.tcp_keep_alive,
             pid_file: global.pid_file.as_deref().map(Path::to_owned),
             without_effect: without_effect::events(&loaded.settings),
@@ -96,6 +101,7 @@ impl Start<'_> {
             settings: ipc::start::seal("settings", settings).map_err(Failure::fatal)?,
             host_keys: ipc::start::seal("host keys", &host_keys).map_err(Failure::fatal)?,
             identification: identification(global),
+            login_grace_time: self.login_grace_time(global),
             delay_secret: self.delay_secret,
             log: self.log_settings(global),
             log_file: self.open_log_file().map_err(|why| self.no_log_file(&why))?,
@@ -103,6 +109,12 @@ impl Start<'_> {
             confinement: privilege_separation::confinement().map_err(Failure::fatal)?,
             best_effort_sandbox: global.sandbox_best_effort,
         })
+    }
+
+    /// Whoever debugs a login with `-d` is not hurried, as with theirs.
+    fn login_grace_time(&self, global: &Effective) -> Option<Duration> {
+        let limited = !global.login_grace_time.is_zero() && self.command_line.debug == 0;
+        limited.then(|| global.login_grace_time.duration())
     }
 
     pub(crate) fn log_settings(&self, global: &Effective) -> LogSettings {

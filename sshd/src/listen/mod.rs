@@ -1,16 +1,21 @@
 //! `sshd` as a server: it listens, accepts, and starts one `sshd-monitor` for each connection.
 //!
 //! In the order of a start: [`configuration`] is read with the [`host_keys`], the [`helpers`] are opened, [`sockets`]
-//! listen, then [`accepting`] goes on until a signal ends it, [`reloading`] at each SIGHUP. [`one_connection`] is what
-//! `-i` and `-d` do instead.
+//! listen, then [`accepting`] goes on until a signal ends it, [`reloading`] at each SIGHUP. Who connects has to pass
+//! [`admission`], and is one of the [`connections`] until its monitor ends; [`startups`] and [`penalties`] are what is
+//! counted and remembered about those who have not logged in. [`one_connection`] is what `-i` and `-d` do instead.
 
 mod accepting;
+mod admission;
 mod configuration;
+mod connections;
 mod dead_logins;
 pub(crate) mod helpers;
 pub(crate) mod host_keys;
+mod log_rate;
 pub(crate) mod monitors;
 mod one_connection;
+mod penalties;
 mod pid_file;
 pub(crate) mod privilege_separation;
 mod reload_requests;
@@ -18,6 +23,7 @@ mod reloading;
 mod service_manager;
 mod serving;
 mod sockets;
+mod sources;
 mod startups;
 
 use std::io;

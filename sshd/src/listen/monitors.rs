@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use events::{ConnectionFacts, ConnectionId, Endpoint, Log, LogSettings, Who};
 use ipc::IpcError;
@@ -22,6 +23,8 @@ pub(crate) struct HandedToMonitors {
     pub(crate) host_keys: OwnedFd,
     /// Our identification line, without its end.
     pub(crate) identification: String,
+    /// LoginGraceTime; none when there is no limit.
+    pub(crate) login_grace_time: Option<Duration>,
     /// For the delays of failed logins.
     pub(crate) delay_secret: [u8; 32],
     /// Where the log goes.
@@ -60,8 +63,10 @@ pub(crate) enum Stays {
 pub(crate) struct Monitor {
     /// The process.
     pub(crate) process: Child,
-    /// Closes when the user is logged in, or the monitor has ended.
+    /// Brings [`start::LOGGED_IN`] when the user is logged in. Closes without it when the monitor has ended.
     pub(crate) logged_in: OwnedFd,
+    /// How long the user may take to log in.
+    pub(crate) time_to_log_in: Option<Duration>,
 }
 
 /// Why there is no monitor.
@@ -100,6 +105,7 @@ pub(crate) fn start(
     if let Stays::Alone { oom_score: Some(score) } = stays {
         give_back(score, &process);
     }
+    let time_to_log_in = handed.login_grace_time.map(|grace| grace + jitter());
     let message = MonitorStart {
         facts: ConnectionFacts { id, peer, local, who: Who::Nobody },
         network_descriptors: u8::try_from(network.len()).unwrap_or(u8::MAX),
@@ -107,6 +113,7 @@ pub(crate) fn start(
         preauth_confinement: handed.confinement.clone(),
         best_effort_sandbox: handed.best_effort_sandbox,
         identification: handed.identification.clone(),
+        time_to_log_in,
         delay_secret: handed.delay_secret,
     };
     let mut descriptors = network.to_vec();
@@ -119,7 +126,17 @@ pub(crate) fn start(
         let _ = process.signal(Signal::SIGKILL);
         return Err(why.into());
     }
-    Ok(Monitor { process, logged_in })
+    Ok(Monitor { process, logged_in, time_to_log_in })
+}
+
+/// Up to four seconds, as theirs adds: connections that came together do not end together, so their places do not become
+/// free at a moment that somebody can wait for.
+fn jitter() -> Duration {
+    const LONGEST_MICROSECONDS: u64 = 4_000_000;
+    let mut random = [0; 8];
+    // Without randomness there is no jitter, which costs a user nothing.
+    let _ = sys::random::random_bytes(&mut random);
+    Duration::from_micros(u64::from_le_bytes(random) % LONGEST_MICROSECONDS)
 }
 
 /// Of the administrator's environment only what monitors need: the time zone of the log, and what the commands of an

@@ -53,6 +53,7 @@ impl Server<'_> {
         self.move_sockets(&read.in_force).await?;
         let mut listener = self.listener.borrow_mut();
         listener.log = log;
+        listener.penalties.fit(&read.in_force.sources.penalties);
         listener.in_force = read.in_force;
         for line in &read.said {
             listener.say(line);

@@ -15,8 +15,9 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
-use super::accepting::{Listener, Shared, accept_on, reap};
+use super::accepting::{Listener, Shared, accept_on};
 use super::configuration::InForce;
+use super::connections::reap;
 use super::helpers::Helpers;
 use super::pid_file::PidFile;
 use super::service_manager::ServiceManager;

@@ -85,7 +85,7 @@ pub(crate) fn endpoint(at: SocketAddr) -> Endpoint {
 
 /// IPv4 addresses that a socket of somebody else's making (inetd, systemd) shows as IPv6: rules of the administrator
 /// are written for IPv4.
-fn unmapped(address: IpAddr) -> IpAddr {
+pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,

@@ -29,7 +29,8 @@ impl Site {
     /// Writes the configuration: what every test needs, and `lines`.
     pub(crate) fn configure(&self, lines: &str) {
         let (key, pid_file) = (self.scratch.path("host_key"), self.scratch.path("pid"));
-        let common = format!("HostKey {}\nPidFile {}\nUsePAM no\n", key.display(), pid_file.display());
+        let common =
+            format!("HostKey {}\nPidFile {}\nUsePAM no\nPerSourcePenalties no\n", key.display(), pid_file.display());
         // In one step: a reload must not find half of it.
         let written = self.scratch.file("sshd_config.new", format!("{lines}\n{common}"));
         fs::rename(written, self.scratch.path("sshd_config")).expect("the configuration");

@@ -173,7 +173,7 @@ keywords! {
     /// The name under which PAM looks up its stack.
     pam_service_name, PAMServiceName, Word, ["sshd"], Anywhere, [Monitor], Later;
     /// How long a connection may take to log in; 0 means as long as it likes.
-    login_grace_time, LoginGraceTime, Time, ["120"], Global, [Listener, Monitor], Works;
+    login_grace_time, LoginGraceTime, Time, ["120"], Global, [Listener], Works;
     /// The first display number for X11 forwarding.
     x11_display_offset, X11DisplayOffset, Number, ["10"], Anywhere, [Session], Later;
     /// How many attempts to log in one connection has; from half of them on, failures are logged.
@@ -305,8 +305,9 @@ keywords! {
     /// OpenSSH's program for the time before login.
     sshd_auth_path, SshdAuthPath, OptionalPath, [in_libexecdir("sshd-auth")], Global, [],
         Never("helper programs are those that were installed with this sshd");
-    /// Addresses that are never penalised.
-    per_source_penalty_exempt_list, PerSourcePenaltyExemptList, AddressList, ["none"], Global, [Listener], Later;
+    /// Addresses that are never penalised, and that MaxStartups never turns away: when all places are taken, somebody
+    /// else gives up theirs.
+    per_source_penalty_exempt_list, PerSourcePenaltyExemptList, AddressList, ["none"], Global, [Listener], Works;
     /// How much is logged.
     log_level, LogLevel, OneOf<LogLevel>, ["INFO"], Anywhere, [Listener, Monitor, Preauth, Session], Works;
     /// The syslog facility.
@@ -348,9 +349,9 @@ keywords! {
     /// From how many unauthenticated connections on new ones are dropped, and how many of them.
     max_startups, MaxStartups, Startups, ["10:30:100"], Global, [Listener], Works;
     /// How many unauthenticated connections one source may have.
-    per_source_max_startups, PerSourceMaxStartups, MaxPerSource, ["none"], Global, [Listener], Later;
+    per_source_max_startups, PerSourceMaxStartups, MaxPerSource, ["none"], Global, [Listener], Works;
     /// How many leading bits of an address make one source.
-    per_source_net_block_size, PerSourceNetBlockSize, NetBlocks, ["32:128"], Global, [Listener], Later;
+    per_source_net_block_size, PerSourceNetBlockSize, NetBlocks, ["32:128"], Global, [Listener], Works;
     /// Whether tun(4) devices may be forwarded.
     permit_tunnel, PermitTunnel, OneOf<Tunnel>, ["no"], Anywhere, [Monitor, Session], Later;
     /// The service class (DSCP) of interactive and of other connections.
@@ -367,7 +368,7 @@ keywords! {
     /// What signatures of security keys must prove.
     pubkey_auth_options, PubkeyAuthOptions, PubkeyOptions, ["none"], Anywhere, [Monitor], Works;
     /// How long sources that misbehaved are refused.
-    per_source_penalties, PerSourcePenalties, Penalties, ["yes"], Global, [Listener], Later;
+    per_source_penalties, PerSourcePenalties, Penalties, ["yes"], Global, [Listener], Works;
     /// The software version in the line that the server greets with. Clients switch behaviour by its beginning: OpenSSH's
     /// tells servers whose names begin with OpenSSH that its standard output was closed, which ends ssh host yes | head.
     identification, Identification, SoftwareVersion, [OUR_VERSION], Global, [Listener], Works, Companion;
