@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use config::{ConnectionTest, Loaded, Spelling};
 use events::{ConnectionFacts, Level, Loggable as _};
-use settings::keywords::{Id, Meaning, meaning};
+use settings::keywords::{Id, ItsFile, Meaning, meaning};
 
 use crate::command_line::{CommandLine, Mode};
 use crate::lint;
@@ -143,11 +143,13 @@ fn output(command_line: &CommandLine, loaded: &Loaded, connection: &ConnectionTe
 }
 
 fn keyword(command_line: &CommandLine, word: &str) -> Result<Id, u8> {
-    match meaning(word) {
-        Some(Meaning::Keyword(keyword, _)) => Ok(keyword.id),
-        _ => {
-            command_line.say(&format!("--why: no keyword \"{word}\""));
-            Err(1)
-        }
-    }
+    let mut meanings = [ItsFile::SshdConfig, ItsFile::Companion].into_iter().filter_map(|file| meaning(word, file));
+    let keyword = meanings.find_map(|meaning| match meaning {
+        Meaning::Keyword(keyword, _) => Some(keyword.id),
+        _ => None,
+    });
+    keyword.ok_or_else(|| {
+        command_line.say(&format!("--why: no keyword \"{word}\""));
+        1
+    })
 }

@@ -193,7 +193,7 @@ impl Reader {
             }
             Err(NoLine::Skipped(keyword)) => return Ok(self.skipped(line, &keyword, here)),
         };
-        let meaning = meaning(&split_line.keyword).filter(|meaning| self.is_known_here(*meaning));
+        let meaning = meaning(&split_line.keyword, self.kind);
         if meaning.is_none() {
             self.unknown(&split_line.keyword, here);
         }
@@ -303,7 +303,10 @@ impl Reader {
             Withdrawal::Ignored => return Ok(()),
             Withdrawal::OtherPlatform => return Err(Complaint::fatal("not supported on this platform")),
         };
-        let text = format!("{}: {notice} {}", self.settings.name_of(here.place), withdrawn.name);
+        let mut text = format!("{}: {notice} {}", self.settings.name_of(here.place), withdrawn.name);
+        if meaning(withdrawn.name, ItsFile::Companion).is_some() {
+            text.push_str(" (it has its effect in bulkhead_config)");
+        }
         self.messages.push(Message { severity: Severity::Notice, text });
         Ok(())
     }
@@ -357,16 +360,8 @@ impl Reader {
         result.map_err(Trouble::Stop)
     }
 
-    fn is_known_here(&self, meaning: Meaning) -> bool {
-        match meaning {
-            Meaning::Keyword(keyword, _) => keyword.file == self.kind,
-            Meaning::Withdrawn(_) => self.kind == ItsFile::SshdConfig,
-            Meaning::Include | Meaning::Match => true,
-        }
-    }
-
     fn skipped(&mut self, line: &str, keyword: &str, here: Here) -> Counted {
-        let known = meaning(keyword).is_some() && !line.starts_with('=');
+        let known = meaning(keyword, self.kind).is_some() && !line.starts_with('=');
         match self.reading {
             Reading::AsTheirs => return Counted(0),
             Reading::ForDump if !known => return Counted(0),
@@ -383,12 +378,14 @@ impl Reader {
         let mut text = format!("{file}: line {}: Bad configuration option: {keyword}", here.place.line);
         if let Some(whose) = patched_in_by(keyword) {
             text.push_str(&format!(" (only known to the sshd of {whose}; remove the line)"));
-        } else if let Some(Meaning::Keyword(known, _)) = meaning(keyword) {
-            let file = match known.file {
-                ItsFile::SshdConfig => "sshd_config",
-                ItsFile::Companion => "bulkhead_config",
+        } else {
+            let (other, name) = match self.kind {
+                ItsFile::SshdConfig => (ItsFile::Companion, "bulkhead_config"),
+                ItsFile::Companion => (ItsFile::SshdConfig, "sshd_config"),
             };
-            text.push_str(&format!(" (it belongs into {file})"));
+            if meaning(keyword, other).is_some() {
+                text.push_str(&format!(" (it belongs into {name})"));
+            }
         }
         self.error(text);
     }

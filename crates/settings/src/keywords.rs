@@ -9,6 +9,8 @@ mod table;
 mod withdrawn;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 pub use table::{Effective, Id, KEYWORDS, Layer, Setting};
 pub use withdrawn::{WITHDRAWN, Withdrawal, Withdrawn};
@@ -106,20 +108,29 @@ pub enum Meaning {
 /// An alias of PubkeyAuthentication that theirs accepts in the global part alone.
 const GLOBAL_ONLY_ALIAS: &str = "DSAAuthentication";
 
-/// What the keyword `word` means; upper and lower case are the same.
-pub fn meaning(word: &str) -> Option<Meaning> {
-    static BY_NAME: std::sync::OnceLock<std::collections::HashMap<String, Meaning>> = std::sync::OnceLock::new();
-    BY_NAME.get_or_init(by_name).get(&word.to_ascii_lowercase()).copied()
+type ByName = HashMap<String, Meaning>;
+
+/// What the keyword `word` means in a file; upper and lower case are the same. A name can have an effect in the companion
+/// file that it has not in `sshd_config`.
+pub fn meaning(word: &str, file: ItsFile) -> Option<Meaning> {
+    static SSHD_CONFIG: OnceLock<ByName> = OnceLock::new();
+    static COMPANION: OnceLock<ByName> = OnceLock::new();
+    let by_name = match file {
+        ItsFile::SshdConfig => SSHD_CONFIG.get_or_init(|| by_name(file)),
+        ItsFile::Companion => COMPANION.get_or_init(|| by_name(file)),
+    };
+    by_name.get(&word.to_ascii_lowercase()).copied()
 }
 
-fn by_name() -> std::collections::HashMap<String, Meaning> {
-    let keywords = KEYWORDS.iter().flat_map(|keyword| {
+fn by_name(file: ItsFile) -> ByName {
+    let keywords = KEYWORDS.iter().filter(|keyword| keyword.file == file).flat_map(|keyword| {
         std::iter::once(&keyword.name).chain(keyword.aliases).map(move |name| {
             let global_only = keyword.place == Scope::Global || *name == GLOBAL_ONLY_ALIAS;
             (name.to_ascii_lowercase(), Meaning::Keyword(keyword, global_only))
         })
     });
-    let withdrawn = WITHDRAWN.iter().map(|row| (row.name.to_ascii_lowercase(), Meaning::Withdrawn(row)));
+    let withdrawn = WITHDRAWN.iter().filter(|_| file == ItsFile::SshdConfig);
+    let withdrawn = withdrawn.map(|row| (row.name.to_ascii_lowercase(), Meaning::Withdrawn(row)));
     let structure = [("include".to_owned(), Meaning::Include), ("match".to_owned(), Meaning::Match)];
     keywords.chain(withdrawn).chain(structure).collect()
 }
@@ -140,18 +151,34 @@ mod tests {
         for (place, keyword) in KEYWORDS.iter().enumerate() {
             assert_eq!(keyword.id as usize, place);
             for name in std::iter::once(&keyword.name).chain(keyword.aliases) {
-                assert!(matches!(meaning(name), Some(Meaning::Keyword(found, _)) if found.id == keyword.id), "{name}");
+                let found = meaning(name, keyword.file);
+                assert!(matches!(found, Some(Meaning::Keyword(found, _)) if found.id == keyword.id), "{name}");
             }
         }
-        assert!(matches!(meaning("PORT"), Some(Meaning::Keyword(..))));
-        assert!(matches!(meaning("protocol"), Some(Meaning::Withdrawn(_))));
-        assert!(meaning("DebianBanner").is_none());
+        assert!(matches!(meaning("PORT", ItsFile::SshdConfig), Some(Meaning::Keyword(..))));
+        assert!(matches!(meaning("protocol", ItsFile::SshdConfig), Some(Meaning::Withdrawn(_))));
+        assert!(meaning("DebianBanner", ItsFile::SshdConfig).is_none());
+        assert!(meaning("Port", ItsFile::Companion).is_none());
+    }
+
+    #[test]
+    fn what_theirs_does_not_support_can_have_an_effect_in_the_companion_file() {
+        let in_file = |file| meaning("gssapiauthentication", file);
+        assert!(matches!(in_file(ItsFile::SshdConfig), Some(Meaning::Withdrawn(_))));
+        assert!(matches!(in_file(ItsFile::Companion), Some(Meaning::Keyword(..))));
     }
 
     #[test]
     fn no_name_stands_twice() {
-        let rows = KEYWORDS.iter().map(|keyword| 1 + keyword.aliases.len()).sum::<usize>();
-        assert_eq!(by_name().len(), rows + WITHDRAWN.len() + 2);
+        let rows = |file| {
+            KEYWORDS
+                .iter()
+                .filter(|keyword| keyword.file == file)
+                .map(|keyword| 1 + keyword.aliases.len())
+                .sum::<usize>()
+        };
+        assert_eq!(by_name(ItsFile::SshdConfig).len(), rows(ItsFile::SshdConfig) + WITHDRAWN.len() + 2);
+        assert_eq!(by_name(ItsFile::Companion).len(), rows(ItsFile::Companion) + 2);
     }
 
     #[test]

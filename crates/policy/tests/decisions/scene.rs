@@ -8,7 +8,7 @@ use policy::{
     public_key, public_key_signed,
 };
 use settings::Effective;
-use settings::keywords::{Layer, Meaning, meaning};
+use settings::keywords::{ItsFile, Layer, Meaning, meaning};
 
 /// 2026-11-22 12:00 UTC
 pub(crate) const NOON: i64 = 1_795_348_800;
@@ -18,7 +18,12 @@ pub(crate) fn settings(lines: &[&str]) -> Effective {
     let mut layer = Layer::default();
     for line in lines {
         let (keyword, value) = line.split_once(' ').unwrap();
-        let Some(Meaning::Keyword(keyword, _)) = meaning(keyword) else { panic!("no keyword in {line:?}") };
+        let known = [ItsFile::SshdConfig, ItsFile::Companion].map(|file| meaning(keyword, file));
+        let keyword = known.into_iter().flatten().find_map(|meaning| match meaning {
+            Meaning::Keyword(keyword, _) => Some(keyword),
+            _ => None,
+        });
+        let keyword = keyword.unwrap_or_else(|| panic!("no keyword in {line:?}"));
         layer.take(&settings::Setting::parse_default(keyword.id, value));
     }
     layer.effective()

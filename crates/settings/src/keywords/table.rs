@@ -378,4 +378,13 @@ keywords! {
     /// a datagram socket that somebody reads. A reader that is slow or missing holds nobody up: events are lost then,
     /// and counted. docs/events.md describes the lines.
     event_log, EventLog, OptionalEventLog, ["none"], Global, [Listener, Monitor, Session], Works, Companion;
+    /// Whether users may log in with Kerberos tickets (gssapi-with-mic). The Kerberos library must be installed, and the
+    /// host needs a key table. AuthenticationMethods cannot name this method.
+    gssapi_authentication, GSSAPIAuthentication, YesNo, ["no"], Anywhere, [Monitor], Later, Companion;
+    /// Whether tickets that a client forwarded are removed when its connection ends.
+    gssapi_cleanup_credentials, GSSAPICleanupCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    /// Whether tickets that a client forwards are kept for its sessions (KRB5CCNAME).
+    gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    /// Whether tickets must be for the host service of this host's own name; otherwise any key of the key table will do.
+    gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Later, Companion;
 }

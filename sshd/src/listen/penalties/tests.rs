@@ -1,4 +1,4 @@
-use settings::keywords::{Layer, Meaning, meaning};
+use settings::keywords::{ItsFile, Layer, Meaning, meaning};
 
 use super::*;
 
@@ -8,7 +8,9 @@ fn limits(lines: &[&str]) -> SourceLimits {
     let mut layer = Layer::default();
     for line in lines {
         let (keyword, value) = line.split_once(' ').unwrap();
-        let Some(Meaning::Keyword(keyword, _)) = meaning(keyword) else { panic!("no keyword in {line:?}") };
+        let Some(Meaning::Keyword(keyword, _)) = meaning(keyword, ItsFile::SshdConfig) else {
+            panic!("no keyword in {line:?}")
+        };
         layer.take(&settings::Setting::parse_default(keyword.id, value));
     }
     SourceLimits::of(&layer.effective())
