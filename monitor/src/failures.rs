@@ -9,6 +9,7 @@ use ipc::phases::{Authenticating, AuthenticatingAnswer};
 
 use crate::connection::Connection;
 use crate::ending::Ending;
+use crate::failed_logins;
 use crate::preauth_child::PreauthChild;
 
 /// SSH_DISCONNECT_PROTOCOL_ERROR: what theirs says to those who must go.
@@ -120,6 +121,7 @@ impl Failures {
     ) -> Result<(), Ending> {
         if let Some(shown) = failure.shown.clone() {
             let alarming = self.is_alarming(shown.method);
+            failed_logins::take_note(connection, shown.method);
             connection.log(&Event::Failed(shown.attempt(alarming)));
         }
         self.count(&failure);

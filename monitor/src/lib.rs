@@ -26,6 +26,7 @@ mod connection;
 mod decide;
 mod ending;
 mod explain;
+mod failed_logins;
 mod failures;
 mod hand_over;
 mod host_keys;

@@ -16,6 +16,13 @@ fn explain(server: &Server, credential: &str, options: &[&str]) -> Output {
         .args(options))
 }
 
+/// The same for root.
+fn explain_root(server: &Server, credential: &str) -> Output {
+    let config = server.scratch.path("sshd_config");
+    let question = format!("user=root,addr=127.0.0.1,{credential}");
+    run(Command::new(binaries().join("sshd")).arg("-f").arg(config).args(["--explain", &question]))
+}
+
 fn answer(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap())
 }
@@ -69,6 +76,30 @@ fn the_answer_is_what_a_login_gets() {
         answer(&explain(&server, &format!(",key={}.pub", server.scratch.path("login_key").display()), &[]));
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("publickey alone is not enough: publickey must follow"), "{text}");
+}
+
+#[test]
+fn a_password_is_explained_and_never_asked_for() {
+    if !needs_root("a_password_is_explained_and_never_asked_for") {
+        return;
+    }
+    let server = Server::start(As::Root, Account::create(), "Match Address 192.0.2.0/24\n PasswordAuthentication no");
+    let password = |question: &str| answer(&explain(&server, question, &[]));
+    let (status, text) = password(",method=password");
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("not asked for and not checked"), "{text}");
+    let question = format!("user={},addr=192.0.2.7,method=password", server.account.name);
+    let config = server.scratch.path("sshd_config");
+    let refused = run(Command::new(binaries().join("sshd")).arg("-f").arg(config).args(["--explain", &question]));
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let text = String::from_utf8(refused.stdout).unwrap();
+    assert!(
+        text.contains("sshd_config line ") && text.contains(" matches\n") && text.contains("password is not offered"),
+        "{text}"
+    );
+    let (status, text) = answer(&explain_root(&server, "method=password"));
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("ROOT LOGIN REFUSED"), "{text}");
 }
 
 #[test]

@@ -91,6 +91,23 @@ fn shells_are_greeted_with_the_last_login() {
 }
 
 #[test]
+fn lastb_knows_whose_passwords_were_wrong() {
+    let name = "lastb_knows_whose_passwords_were_wrong";
+    if !needs_root(name) || !needs_program(name, "lastb") || !Path::new("/var/log/btmp").exists() {
+        return;
+    }
+    let server = Server::start(As::Root, Account::create(), "");
+    server.account.set_password("correct horse battery");
+    let failed = || printed("lastb", &["-n", "50", &server.account.name]);
+    let with_a_password = ["-oPreferredAuthentications=password"];
+    assert!(server.ssh_answering(&["correct horse battery"], &with_a_password, "true").status.success());
+    assert!(!failed().contains(&server.account.name), "no failure yet");
+    assert!(!server.ssh_answering(&["wrong"], &with_a_password, "true").status.success());
+    let shown = failed();
+    assert!(shown.contains("ssh:notty") && shown.contains("127.0.0.1"), "{shown}");
+}
+
+#[test]
 fn a_killed_monitor_leaves_nobody_logged_in() {
     let name = "a_killed_monitor_leaves_nobody_logged_in";
     if !needs_root(name) || !needs_program(name, "who") {
