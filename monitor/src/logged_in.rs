@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use events::Level;
 use events::monitor::Event;
-use ipc::phases::{ExchangeToSign, LoggedIn, LoggedInAnswer, LoggedInRequest, TerminalSize};
+use ipc::phases::{ExchangeToSign, LoggedIn, LoggedInAnswer, LoggedInRequest, NotConnected, TerminalSize};
 use ipc::start::SftpGranted;
 use ipc::{Answering, IpcError};
 use nix::errno::Errno;
@@ -167,6 +167,15 @@ impl ServedLogin {
             LoggedInRequest::Start { session, what, environment } => {
                 self.start(session, what, &environment).unwrap_or_else(refused)
             }
+            // No login is granted forwardings so far.
+            LoggedInRequest::Connect { number, .. } => {
+                (LoggedInAnswer::NotConnected { number, why: NotConnected::Prohibited }, Vec::new())
+            }
+            LoggedInRequest::Listen { number, .. } => {
+                let tell = Some("Server has disabled port forwarding.".to_owned());
+                (LoggedInAnswer::NotListening { number, tell }, Vec::new())
+            }
+            LoggedInRequest::StopListening { .. } => return Ok(None),
             LoggedInRequest::NameOfUser { uid } => self.named(|| sys::identity::user_name(uid)),
             LoggedInRequest::NameOfGroup { gid } => self.named(|| sys::identity::group_name(gid)),
             LoggedInRequest::HomeOfUser { user } => self.named(|| {

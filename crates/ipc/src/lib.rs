@@ -15,6 +15,7 @@
 )]
 
 mod error;
+pub mod forwarding;
 mod frame;
 mod link;
 pub mod phases;

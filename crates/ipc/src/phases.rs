@@ -8,12 +8,15 @@
 //! | [`HandingOver`] | `sshd-preauth` | the transport's state |
 //! | [`LoggedIn`] | `sshd-session` | the connection |
 //!
+//! What the monitor itself asks of `sshd-forward` stands in [`crate::forwarding`].
+//!
 //! The user's name is fixed by the look-up; no later message carries it. The data that a login signature covers is
 //! put together by the monitor from its own facts (session id, user, key): no message carries that either.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
+use crate::forwarding::{ConnectTo, ListenOn};
 use crate::link::Phase;
 
 /// Nothing is known but an address.
@@ -201,8 +204,8 @@ pub enum HandingOverRequest {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum HandingOverAnswer {}
 
-/// Requests of a logged-in user's session. Answers come in the order of the requests; [`LoggedInAnswer::Ended`] comes
-/// whenever a command ends.
+/// Requests of a logged-in user's session. Answers come in the order of the requests, but those about forwardings,
+/// which come in their own time and name what they answer; [`LoggedInAnswer::Ended`] comes whenever a command ends.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum LoggedInRequest {
     /// Something for the log. Not answered.
@@ -255,6 +258,38 @@ pub enum LoggedInRequest {
         /// User name.
         user: String,
     },
+    /// Reach something for a channel that the client opens, if this login may. Answered in its own time by
+    /// [`LoggedInAnswer::Connected`] or [`LoggedInAnswer::NotConnected`].
+    Connect {
+        /// Names it in the answer; chosen by the asker, not under way.
+        number: u32,
+        /// What to reach.
+        to: ConnectTo,
+        /// Who is said to want it, for the log.
+        originator: Originator,
+    },
+    /// Listen for connections to be passed to the client, if this login may. Answered in its own time by
+    /// [`LoggedInAnswer::Listening`] or [`LoggedInAnswer::NotListening`].
+    Listen {
+        /// Names it from now on; chosen by the asker, unused so far.
+        number: u32,
+        /// Where, as the client names it.
+        on: ListenOn,
+    },
+    /// Nobody listens there any more: what is left of it in the file system goes. Not answered.
+    StopListening {
+        /// The number of its [`LoggedInRequest::Listen`].
+        number: u32,
+    },
+}
+
+/// Who is said to want a forwarded connection: the client's words, true or not (RFC 4254 section 7.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Originator {
+    /// An address.
+    pub address: String,
+    /// A port.
+    pub port: u32,
 }
 
 /// What a session channel asks to run (RFC 4254 section 6.5).
@@ -316,6 +351,43 @@ pub enum LoggedInAnswer {
         /// How.
         how: EndedHow,
     },
+    /// What was to be reached is reached; brings 1 descriptor, a stream socket.
+    Connected {
+        /// The number of its [`LoggedInRequest::Connect`].
+        number: u32,
+    },
+    /// It is not reached.
+    NotConnected {
+        /// The number of its [`LoggedInRequest::Connect`].
+        number: u32,
+        /// Why.
+        why: NotConnected,
+    },
+    /// Somebody listens; brings as many listening sockets as it says.
+    Listening {
+        /// The number of its [`LoggedInRequest::Listen`].
+        number: u32,
+        /// The port; 0 for a path.
+        port: u16,
+        /// How many sockets: 1 to [`crate::forwarding::MOST_SOCKETS`].
+        sockets: u8,
+    },
+    /// Nobody listens.
+    NotListening {
+        /// The number of its [`LoggedInRequest::Listen`].
+        number: u32,
+        /// Words for whoever debugs the client, if there are any.
+        tell: Option<String>,
+    },
+}
+
+/// Why something was not reached, as the client is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotConnected {
+    /// This login may not.
+    Prohibited,
+    /// It may, and there is no way; in the system's words.
+    Failed(String),
 }
 
 /// How a command ended (RFC 4254 section 6.10).
@@ -339,6 +411,8 @@ impl LoggedInAnswer {
         match self {
             Self::Terminal { .. } => 1,
             Self::Started { on_terminal: false } => 3,
+            Self::Connected { .. } => 1,
+            Self::Listening { sockets, .. } => usize::from(*sockets),
             _ => 0,
         }
     }

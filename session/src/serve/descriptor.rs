@@ -4,15 +4,19 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use tokio::io::unix::AsyncFd;
 
 /// What is behind a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
-    /// A pipe or a stream socket: a read that fills less than asked has emptied it.
+    /// A pipe, or the connection's own socket: a read that fills less than asked has emptied it.
     Stream,
+    /// The socket of a forwarded connection: as above, but each direction ends on its own.
+    Socket,
     /// The master side of a terminal: it gives its input in portions.
     Terminal,
 }
@@ -48,7 +52,7 @@ impl Descriptor {
                 Ok(0) => return Poll::Ready(Ok(ReadOutcome::End)),
                 Ok(count) => {
                     // Edge-triggered: what arrives from now on is told anew. Saves the read(2) that would find nothing.
-                    if self.nature == Nature::Stream && count < into.len() {
+                    if self.nature != Nature::Terminal && count < into.len() {
                         readiness.clear_ready();
                     }
                     return Poll::Ready(Ok(ReadOutcome::Some(count)));
@@ -76,7 +80,7 @@ impl Descriptor {
             let mut readiness = ready!(self.fd.poll_write_ready(cx))?;
             match sys::fd::write(self.fd.as_fd(), bytes) {
                 Ok(count) => {
-                    if self.nature == Nature::Stream && count < bytes.len() {
+                    if self.nature != Nature::Terminal && count < bytes.len() {
                         readiness.clear_ready();
                     }
                     return Poll::Ready(Ok(count));
@@ -98,9 +102,18 @@ impl Descriptor {
         if !readiness.ready().is_read_closed() {
             return false;
         }
+        if self.nature == Nature::Socket {
+            return matches!(recv(self.fd.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK), Ok(0) | Err(Errno::ECONNRESET));
+        }
         // Hung up, and no input is left: what tokio remembers does not tell those apart. Asked twice, as the kernel
         // looks for input first and for the hang-up then: only from the second time on is no input in between missed.
         self.is_hung_up_and_empty() && self.is_hung_up_and_empty()
+    }
+
+    /// Shuts a socket down in the direction of what we send.
+    pub(crate) fn send_no_more(&self) {
+        // One that is broken already has nobody who waits for the end.
+        let _ = shutdown(self.fd.as_raw_fd(), Shutdown::Write);
     }
 
     fn is_hung_up_and_empty(&self) -> bool {

@@ -117,7 +117,7 @@ impl EventLoop {
             self.held = self.connection.receive_held(cx, &mut self.link)? == Received::Held;
             handled = !self.held;
         }
-        while !self.held {
+        while !self.held && !self.link.has_said_much() {
             let Some(event) = self.transport.next_event()? else { break };
             handled = true;
             match event {

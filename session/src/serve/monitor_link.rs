@@ -34,6 +34,8 @@ pub(crate) enum Asked {
 pub(crate) enum Heard {
     /// The answer to what was asked, and its descriptors.
     Answer(Asked, LoggedInAnswer, Vec<OwnedFd>),
+    /// The answer to something about a forwarding, which names what it answers.
+    OfForwarding(LoggedInAnswer, Vec<OwnedFd>),
     /// A command has ended.
     Ended { session: u32, how: EndedHow },
 }
@@ -57,7 +59,12 @@ pub(crate) struct MonitorLink {
     awaited: VecDeque<Asked>,
     /// What came while a name was waited for.
     kept: VecDeque<Heard>,
+    /// Forwardings asked for since we last looked whether the monitor has said something.
+    said: u32,
 }
+
+/// Requests in a row before the monitor's answers are looked at: it waits for nobody who does not take them.
+const MOST_SAID_IN_A_ROW: u32 = 32;
 
 struct End(Asking<LoggedIn>);
 
@@ -76,12 +83,23 @@ impl std::fmt::Debug for End {
 impl MonitorLink {
     /// Needs the runtime to be entered.
     pub(crate) fn new(asking: Asking<LoggedIn>) -> io::Result<Self> {
-        Ok(Self { end: watch(End(asking))?, awaited: VecDeque::new(), kept: VecDeque::new() })
+        Ok(Self { end: watch(End(asking))?, awaited: VecDeque::new(), kept: VecDeque::new(), said: 0 })
     }
 
     /// Says something that is not answered.
     pub(crate) fn tell(&self, request: &LoggedInRequest) -> Result<(), LinkError> {
         Ok(self.end.get_ref().0.send(request)?)
+    }
+
+    /// Asks for something about a forwarding; the answer names what it answers and comes as [`Heard::OfForwarding`].
+    pub(crate) fn ask_for_forwarding(&mut self, request: &LoggedInRequest) -> Result<(), LinkError> {
+        self.said = self.said.saturating_add(1);
+        self.tell(request)
+    }
+
+    /// Whether the monitor should be listened to before it is told more.
+    pub(crate) fn has_said_much(&self) -> bool {
+        self.said >= MOST_SAID_IN_A_ROW
     }
 
     /// Puts something into the log.
@@ -113,6 +131,7 @@ impl MonitorLink {
         if let Some(kept) = self.kept.pop_front() {
             return Poll::Ready(Ok(kept));
         }
+        self.said = 0;
         loop {
             let mut readiness = ready!(self.end.poll_read_ready_mut(cx))?;
             // The link blocks, as names are waited for; so receiving may begin only if there is something.
@@ -131,6 +150,10 @@ impl MonitorLink {
         }
         match answer {
             LoggedInAnswer::Ended { session, how } => Ok(Heard::Ended { session, how }),
+            LoggedInAnswer::Connected { .. }
+            | LoggedInAnswer::NotConnected { .. }
+            | LoggedInAnswer::Listening { .. }
+            | LoggedInAnswer::NotListening { .. } => Ok(Heard::OfForwarding(answer, descriptors)),
             answer => {
                 let asked = self.awaited.pop_front().ok_or(LinkError::Unasked)?;
                 Ok(Heard::Answer(asked, answer, descriptors))

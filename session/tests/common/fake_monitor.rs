@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use events::session::Event;
-use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest, Wanted};
+use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest, NotConnected, Wanted};
 use ipc::{Answering, IpcError};
 use keys::PrivateKey;
 
@@ -74,7 +74,14 @@ impl FakeMonitor {
             }
             LoggedInRequest::HomeOfUser { .. } => self.link.answer(&LoggedInAnswer::Name(None), &[]).unwrap(),
             LoggedInRequest::CloseSession { session } => self.record.lock().unwrap().closed.push(session),
-            LoggedInRequest::Signal { .. } => {}
+            LoggedInRequest::Connect { number, .. } => {
+                let refused = LoggedInAnswer::NotConnected { number, why: NotConnected::Prohibited };
+                self.link.answer(&refused, &[]).unwrap();
+            }
+            LoggedInRequest::Listen { number, .. } => {
+                self.link.answer(&LoggedInAnswer::NotListening { number, tell: None }, &[]).unwrap();
+            }
+            LoggedInRequest::Signal { .. } | LoggedInRequest::StopListening { .. } => {}
         }
     }
 

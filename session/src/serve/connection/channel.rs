@@ -2,14 +2,17 @@
 
 use std::task::Context;
 
+use events::Usage;
+use events::session::Event;
 use wire::{Write, msg};
 
-use super::command_ends::{CommandEnds, Stream};
+use super::forwarded::Forwarded;
 use super::outbox::Outbox;
 use super::packets::Packets;
 use super::session::Session;
 use super::sftp_end::SftpEnd;
-use super::window::{LARGEST_DATA, OurWindow, PeerWindow, SESSION_WINDOW, WindowViolation};
+use super::stream_ends::{Stream, StreamEnds};
+use super::window::{FORWARDING_WINDOW, LARGEST_DATA, OurWindow, PeerWindow, SESSION_WINDOW, WindowViolation};
 use crate::serve::monitor_link::MonitorLink;
 
 /// Packets that one channel may send before the others get their turn.
@@ -42,13 +45,22 @@ pub(crate) struct Said {
 pub(crate) enum Ends {
     /// Nothing yet, or nothing any more.
     Nothing,
-    /// A command.
-    Command(CommandEnds),
+    /// A command, or the socket of a forwarded connection.
+    Streams(StreamEnds),
     /// `internal-sftp`
     Sftp(Box<SftpEnd>),
 }
 
-/// A channel and the session it carries. (Other kinds will stand beside the session.)
+/// What a channel is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// A command, a shell, files.
+    Session(Session),
+    /// A connection between somebody on our side and somebody on the peer's.
+    Forwarding(Forwarded),
+}
+
+/// An open channel.
 #[derive(Debug)]
 pub(crate) struct Channel {
     peer: u32,
@@ -58,7 +70,7 @@ pub(crate) struct Channel {
     pub(crate) we_said: Said,
     pub(crate) peer_said: Said,
     ends: Ends,
-    pub(crate) session: Session,
+    purpose: Purpose,
 }
 
 /// What an attempt to send a channel's output came to.
@@ -73,8 +85,19 @@ enum Flow {
 }
 
 impl Channel {
-    /// A channel that the peer has opened. It takes no data before something is there to take it.
-    pub(crate) fn opened(peer: PeerSide, session: Session) -> Self {
+    /// A session. It takes no data before something is there to take it.
+    pub(crate) fn for_session(peer: PeerSide, session: Session) -> Self {
+        Self::new(peer, Ends::Nothing, Purpose::Session(session))
+    }
+
+    /// A forwarded connection: the peer may send at once, as much as [`FORWARDING_WINDOW`].
+    pub(crate) fn for_connection(peer: PeerSide, ends: StreamEnds, what: Forwarded) -> Self {
+        let mut channel = Self::new(peer, Ends::Streams(ends), Purpose::Forwarding(what));
+        channel.from_peer.open(FORWARDING_WINDOW);
+        channel
+    }
+
+    fn new(peer: PeerSide, ends: Ends, purpose: Purpose) -> Self {
         Self {
             peer: peer.number,
             largest_packet: peer.largest_packet.min(LARGEST_DATA),
@@ -82,9 +105,30 @@ impl Channel {
             from_peer: OurWindow::closed(),
             we_said: Said::default(),
             peer_said: Said::default(),
-            ends: Ends::Nothing,
-            session,
+            ends,
+            purpose,
         }
+    }
+
+    /// The session that the channel carries, if it does.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.purpose {
+            Purpose::Session(session) => Some(session),
+            Purpose::Forwarding(_) => None,
+        }
+    }
+
+    /// The session that the channel carries, if it does.
+    pub(crate) fn session_mut(&mut self) -> Option<&mut Session> {
+        match &mut self.purpose {
+            Purpose::Session(session) => Some(session),
+            Purpose::Forwarding(_) => None,
+        }
+    }
+
+    /// Whether the monitor must answer before anything else of this channel can be looked at.
+    pub(crate) fn waits_for_monitor(&self) -> bool {
+        self.session().is_some_and(Session::waits_for_monitor)
     }
 
     /// Something stands behind the channel now: the peer may send.
@@ -109,7 +153,7 @@ impl Channel {
     ) -> Result<(), WindowViolation> {
         self.arrived(bytes)?;
         let passed_on = match &mut self.ends {
-            Ends::Command(command) => command.take(cx, bytes),
+            Ends::Streams(streams) => streams.take(cx, bytes),
             Ends::Sftp(sftp) => sftp.take(bytes),
             Ends::Nothing => bytes.len(),
         };
@@ -139,7 +183,7 @@ impl Channel {
     pub(crate) fn peer_sends_no_more(&mut self) {
         self.peer_said.eof = true;
         match &mut self.ends {
-            Ends::Command(command) => command.input_is_complete(),
+            Ends::Streams(streams) => streams.input_is_complete(),
             Ends::Sftp(sftp) => sftp.input_is_complete(),
             Ends::Nothing => {}
         }
@@ -149,7 +193,7 @@ impl Channel {
     pub(crate) fn peer_takes_no_more(&mut self) {
         self.peer_said.end_of_write = true;
         match &mut self.ends {
-            Ends::Command(command) => command.close_outputs(),
+            Ends::Streams(streams) => streams.close_outputs(),
             Ends::Sftp(sftp) => sftp.drop_answers(),
             Ends::Nothing => {}
         }
@@ -161,13 +205,15 @@ impl Channel {
         self.peer_sends_no_more();
         self.peer_takes_no_more();
         // Once the rest of its input is passed on, nobody holds the terminal: that hangs it up.
-        self.session.terminal = None;
+        if let Some(session) = self.session_mut() {
+            session.terminal = None;
+        }
     }
 
     /// The command has ended: nobody reads its input any more. What it has written is still sent.
     pub(crate) fn command_ended(&mut self, outbox: &mut Outbox) {
-        if let Ends::Command(command) = &mut self.ends {
-            self.from_peer.passed_on(command.close_input());
+        if let Ends::Streams(streams) = &mut self.ends {
+            self.from_peer.passed_on(streams.close_input());
         }
         self.after_input(outbox);
     }
@@ -183,10 +229,10 @@ impl Channel {
         let (passed_on, more_input) = self.serve_input(cx, link);
         self.from_peer.passed_on(passed_on);
         let flow = self.send_output(cx, packets);
-        if let Ends::Sftp(sftp) = &self.ends
+        if let (Ends::Sftp(sftp), Purpose::Session(session)) = (&self.ends, &mut self.purpose)
             && let Some(status) = sftp.exit_status()
         {
-            self.session.ended_by_itself(status);
+            session.ended_by_itself(status);
         }
         self.after_input(outbox);
         self.after_output(flow, outbox);
@@ -195,7 +241,7 @@ impl Channel {
 
     fn serve_input(&mut self, cx: &mut Context<'_>, link: &mut MonitorLink) -> (usize, bool) {
         match &mut self.ends {
-            Ends::Command(command) => (command.flush(cx), false),
+            Ends::Streams(streams) => (streams.flush(cx), false),
             Ends::Sftp(sftp) if self.peer_said.close => {
                 sftp.end(0, link);
                 (0, false)
@@ -207,7 +253,7 @@ impl Channel {
 
     fn send_output(&mut self, cx: &mut Context<'_>, packets: &mut impl Packets) -> Flow {
         match &mut self.ends {
-            Ends::Command(_) => {
+            Ends::Streams(_) => {
                 let output = self.send_stream(Stream::Output, cx, packets);
                 match (output, self.send_stream(Stream::Errors, cx, packets)) {
                     (Flow::Moved, _) | (_, Flow::Moved) => Flow::Moved,
@@ -230,16 +276,16 @@ impl Channel {
 
     /// Reads a command's output into packets, within the peer's window.
     fn send_stream(&mut self, stream: Stream, cx: &mut Context<'_>, packets: &mut impl Packets) -> Flow {
-        let Ends::Command(command) = &mut self.ends else { return Flow::Still };
+        let Ends::Streams(streams) = &mut self.ends else { return Flow::Still };
         let head = data_head(self.peer, stream);
         let mut flow = Flow::Still;
         for _ in 0..PACKETS_PER_TURN {
             let at_most = self.to_peer.left().min(self.largest_packet);
             if at_most == 0 {
                 // An end needs no window.
-                return if command.close_if_at_end(stream, cx) { Flow::Moved } else { flow };
+                return if streams.close_if_at_end(stream, cx) { Flow::Moved } else { flow };
             }
-            if !command.is_readable(stream, cx) {
+            if !streams.is_readable(stream, cx) {
                 break;
             }
             if !packets.want_data() {
@@ -248,7 +294,7 @@ impl Channel {
             let mut count = 0;
             packets.send_filled(head.bytes(), at_most as usize, |space| {
                 let offered = space.len().min(at_most as usize);
-                count = command.read(stream, cx, space.get_mut(..offered).unwrap_or_default());
+                count = streams.read(stream, cx, space.get_mut(..offered).unwrap_or_default());
                 count
             });
             // The end of a stream is something that moved, too: what waits for it can go on.
@@ -266,13 +312,14 @@ impl Channel {
         if self.we_said.close {
             return;
         }
-        if let Ends::Command(command) = &mut self.ends {
-            let hidden = command.take_hidden();
+        let peer_knows_end_of_write = self.session().is_some_and(|session| session.peer_knows_end_of_write);
+        if let Ends::Streams(streams) = &mut self.ends {
+            let hidden = streams.take_hidden();
             if hidden > 0 {
                 ignore(hidden, outbox);
             }
-            let nobody_reads = !command.input_is_open() && !self.peer_said.eof;
-            if nobody_reads && !self.we_said.end_of_write && self.session.peer_knows_end_of_write {
+            let nobody_reads = !streams.input_is_open() && !self.peer_said.eof;
+            if nobody_reads && !self.we_said.end_of_write && peer_knows_end_of_write {
                 self.we_said.end_of_write = true;
                 self.request("eow@openssh.com", outbox, |_| {});
             }
@@ -296,13 +343,14 @@ impl Channel {
         }
         // As theirs, the peer learns the status although somebody in the background keeps the output open, although it
         // takes no more output, and although it has closed: a client that shares connections closes first.
-        if self.session.status_is_due()
+        if self.session().is_some_and(Session::status_is_due)
             && (!self.outputs_are_open() || self.is_drained(flow))
-            && let Some(status) = self.session.take_status()
+            && let Some(status) = self.session_mut().and_then(Session::take_status)
         {
             self.request(status.request_name(), outbox, |payload| status.put(payload));
         }
-        let finished = !self.outputs_are_open() && !self.input_is_open() && self.session.status_was_taken();
+        let all_is_said = self.session().is_none_or(Session::status_was_taken);
+        let finished = !self.outputs_are_open() && !self.input_is_open() && all_is_said;
         // As theirs, a running command keeps the channel of a peer that has closed: it is hung up if it has a terminal,
         // and finds its pipes closed if not.
         let never_started = self.peer_said.close && !started;
@@ -317,7 +365,7 @@ impl Channel {
     /// before the event loop hears of its last output, so the descriptors are asked.
     fn is_drained(&self, flow: Flow) -> bool {
         let unread = match &self.ends {
-            Ends::Command(command) => self.to_peer.left() > 0 && command.has_unread_output(),
+            Ends::Streams(streams) => self.to_peer.left() > 0 && streams.has_unread_output(),
             Ends::Sftp(_) | Ends::Nothing => false,
         };
         flow == Flow::Still && !unread
@@ -325,7 +373,7 @@ impl Channel {
 
     fn outputs_are_open(&self) -> bool {
         match &self.ends {
-            Ends::Command(command) => command.outputs_are_open(),
+            Ends::Streams(streams) => streams.outputs_are_open(),
             Ends::Sftp(sftp) => sftp.can_answer(),
             Ends::Nothing => false,
         }
@@ -333,10 +381,21 @@ impl Channel {
 
     fn input_is_open(&self) -> bool {
         match &self.ends {
-            Ends::Command(command) => command.input_is_open(),
+            Ends::Streams(streams) => streams.input_is_open(),
             Ends::Sftp(sftp) => sftp.exit_status().is_none(),
             Ends::Nothing => false,
         }
+    }
+
+    /// What a forwarded connection has come to; nothing for a session.
+    pub(crate) fn account(&self) -> Option<Event> {
+        let Purpose::Forwarding(what) = &self.purpose else { return None };
+        let usage = Usage {
+            sent: self.to_peer.sent_in_all(),
+            received: self.from_peer.arrived_in_all(),
+            milliseconds: u64::try_from(what.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        Some(Event::ChannelEnded { kind: what.kind, destination: what.place.clone(), usage })
     }
 
     /// Both sides have closed: the number can be used again.
@@ -396,7 +455,7 @@ impl Channel {
     /// Gives back what a busy moment needed.
     pub(crate) fn quiet(&mut self) {
         match &mut self.ends {
-            Ends::Command(command) => command.quiet(),
+            Ends::Streams(streams) => streams.quiet(),
             Ends::Sftp(sftp) => sftp.quiet(),
             Ends::Nothing => {}
         }

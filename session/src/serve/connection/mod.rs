@@ -1,15 +1,21 @@
 //! The connection protocol (RFC 4254): packets of the peer in, packets for the peer out, data to and from what is
 //! behind the channels. It knows neither the transport nor the network.
 
+mod awaited;
 mod channel;
-mod command_ends;
+mod forwarded;
+mod global_requests;
+mod listener;
+mod listening;
 mod opening;
 mod outbox;
 mod packets;
+mod reaching;
 mod requests;
 mod session;
 mod session_requests;
 mod sftp_end;
+mod stream_ends;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,10 +23,11 @@ mod window;
 
 use std::task::Context;
 
-use ipc::phases::{EndedHow, LoggedInRequest};
+use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest};
 use wire::{Reader, WireError, Write, msg};
 
 use self::channel::Channel;
+use self::listening::Listening;
 use self::outbox::Outbox;
 pub(crate) use self::packets::Packets;
 use self::table::Table;
@@ -61,6 +68,7 @@ pub(crate) struct Connection {
     channels: Table,
     outbox: Outbox,
     held: Vec<u8>,
+    listening: Listening,
     no_more_sessions: bool,
     next_session: u32,
     /// Which channel gets the first turn.
@@ -75,6 +83,7 @@ impl Connection {
             channels: Table::default(),
             outbox: Outbox::default(),
             held: Vec::new(),
+            listening: Listening::default(),
             no_more_sessions: false,
             next_session: 0,
             first_turn: 0,
@@ -92,8 +101,12 @@ impl Connection {
         let mut reader = Reader::new(packet);
         let number = reader.u8().map_err(|why| Ending::malformed("packet", why))?;
         match number {
-            msg::SSH_MSG_GLOBAL_REQUEST => self.global_request(reader)?,
-            msg::SSH_MSG_CHANNEL_OPEN => self.open(reader)?,
+            msg::SSH_MSG_GLOBAL_REQUEST if self.listening.waits_for_monitor() => {
+                self.held.extend_from_slice(packet);
+                return Ok(Received::Held);
+            }
+            msg::SSH_MSG_GLOBAL_REQUEST => self.global_request(reader, link)?,
+            msg::SSH_MSG_CHANNEL_OPEN => self.open(reader, link)?,
             // We ask only whether the peer is still there, and it is.
             msg::SSH_MSG_REQUEST_SUCCESS | msg::SSH_MSG_REQUEST_FAILURE => {}
             msg::SSH_MSG_CHANNEL_OPEN_CONFIRMATION..=msg::SSH_MSG_CHANNEL_FAILURE => {
@@ -127,10 +140,21 @@ impl Connection {
     ) -> Result<Received, Ending> {
         let malformed = |why| Ending::malformed("channel message", why);
         let recipient = reader.u32().map_err(malformed)?;
+        match number {
+            msg::SSH_MSG_CHANNEL_OPEN_CONFIRMATION => {
+                self.peer_has_opened(recipient, reader)?;
+                return Ok(Received::Done);
+            }
+            msg::SSH_MSG_CHANNEL_OPEN_FAILURE => {
+                self.peer_has_not_opened(recipient)?;
+                return Ok(Received::Done);
+            }
+            _ => {}
+        }
         let Some(channel) = self.channels.find(recipient) else {
             return Err(Ending::Violation(format!("message {number} referred to nonexistent channel {recipient}")));
         };
-        if channel.session.waits_for_monitor() {
+        if channel.waits_for_monitor() {
             self.held.extend_from_slice(packet);
             return Ok(Received::Held);
         }
@@ -159,29 +183,12 @@ impl Connection {
                 self.title_is_new = true;
             }
             // Answers to the question whether the peer is still there.
-            msg::SSH_MSG_CHANNEL_SUCCESS | msg::SSH_MSG_CHANNEL_FAILURE => {}
-            _ => {
-                return Err(Ending::Violation(format!("message {number} for channel {recipient}, which is open")));
-            }
+            _ => {}
         }
         Ok(Received::Done)
     }
 
-    fn global_request(&mut self, mut reader: Reader<'_>) -> Result<(), Ending> {
-        let malformed = |why| Ending::malformed("global request", why);
-        let name = reader.string().map_err(malformed)?;
-        let want_reply = reader.boolean().map_err(malformed)?;
-        let success = name == b"no-more-sessions@openssh.com";
-        self.no_more_sessions |= success;
-        // Everything else fails. `keepalive@openssh.com` asks for nothing but an answer, and this is one.
-        if want_reply {
-            let answer = if success { msg::SSH_MSG_REQUEST_SUCCESS } else { msg::SSH_MSG_REQUEST_FAILURE };
-            self.outbox.add(|payload| payload.put_u8(answer));
-        }
-        Ok(())
-    }
-
-    /// The monitor has said something about a session.
+    /// The monitor has said something about a session or a forwarding.
     pub(crate) fn heard(&mut self, heard: Heard, link: &mut MonitorLink) -> Result<(), LinkError> {
         match heard {
             Heard::Ended { session, how } => {
@@ -195,15 +202,23 @@ impl Connection {
                 self.start_answered(channel, answer, descriptors, link)
             }
             Heard::Answer(..) => Err(LinkError::Unasked),
+            Heard::OfForwarding(answer, descriptors) => match answer {
+                LoggedInAnswer::Connected { number } => self.connected(number, descriptors),
+                LoggedInAnswer::NotConnected { number, why } => self.not_connected(number, why),
+                LoggedInAnswer::Listening { number, port, .. } => self.listens(number, port, descriptors, link),
+                LoggedInAnswer::NotListening { number, tell } => self.does_not_listen(number, tell),
+                _ => Err(LinkError::Unasked),
+            },
         }
     }
 
     fn ended(&mut self, session: u32, how: EndedHow) {
-        let channel = self.channels.iter_mut().find(|channel| channel.session.number == session);
-        if let Some(channel) = channel {
-            channel.session.ended(how);
-            channel.command_ended(&mut self.outbox);
+        let is_it = |channel: &&mut Channel| channel.session().is_some_and(|carried| carried.number == session);
+        let Some(channel) = self.channels.iter_mut().find(is_it) else { return };
+        if let Some(session) = channel.session_mut() {
+            session.ended(how);
         }
+        channel.command_ended(&mut self.outbox);
     }
 
     /// Gives every channel its turn and sends what is to be sent; true if anything moved. Data moves only within the
@@ -215,6 +230,7 @@ impl Connection {
         link: &mut MonitorLink,
     ) -> Result<bool, LinkError> {
         let mut moved = self.send_answers(packets);
+        moved |= self.accept(cx);
         let end = self.channels.end();
         let first = self.first_turn.checked_rem(end).unwrap_or(0);
         self.first_turn = first.wrapping_add(1);
@@ -224,9 +240,10 @@ impl Connection {
             if channel.we_said.close {
                 let channel_is_over = channel.is_over();
                 self.let_session_go(number, link)?;
-                if channel_is_over {
-                    self.channels.remove(number);
+                if channel_is_over && let Some(event) = self.channels.remove(number).and_then(|over| over.account()) {
+                    link.record(event)?;
                 }
+                self.listening.channel_is_gone();
             }
         }
         moved |= self.send_answers(packets);
@@ -241,8 +258,7 @@ impl Connection {
 
     /// We have closed a channel: the monitor may forget its session.
     fn let_session_go(&mut self, channel: u32, link: &mut MonitorLink) -> Result<(), LinkError> {
-        let Some(channel) = self.channels.find(channel) else { return Ok(()) };
-        let session = &mut channel.session;
+        let Some(session) = self.channels.find(channel).and_then(Channel::session_mut) else { return Ok(()) };
         self.title_is_new |= session.title().is_some();
         session.terminal = None;
         session.serves_sftp = false;
@@ -271,7 +287,7 @@ impl Connection {
             return None;
         }
         let open = self.channels.iter().filter(|channel| !channel.we_said.close);
-        let mut parts: Vec<&str> = open.filter_map(|channel| channel.session.title()).collect();
+        let mut parts: Vec<&str> = open.filter_map(|channel| channel.session()?.title()).collect();
         parts.dedup();
         Some(if parts.is_empty() { "notty".to_owned() } else { parts.join(",") })
     }
@@ -280,6 +296,10 @@ impl Connection {
     pub(crate) fn abandon(&mut self, link: &mut MonitorLink) {
         for channel in self.channels.iter_mut() {
             channel.abandon(link);
+            if let Some(event) = channel.account() {
+                // A monitor that has gone writes no log.
+                let _ = link.record(event);
+            }
         }
     }
 

@@ -7,11 +7,11 @@ use ipc::phases::{LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
 use wire::Reader;
 
 use super::Connection;
-use super::channel::{Channel, Ends};
-use super::command_ends::CommandEnds;
+use super::channel::Ends;
 use super::requests::Request;
-use super::session::{Stage, Terminal};
+use super::session::{Session, Stage, Terminal};
 use super::sftp_end::SftpEnd;
+use super::stream_ends::StreamEnds;
 use crate::serve::descriptor::{Descriptor, Nature};
 use crate::serve::ending::Ending;
 use crate::serve::monitor_link::{Asked, LinkError, MonitorLink};
@@ -60,30 +60,34 @@ impl Connection {
         link: &mut MonitorLink,
     ) -> Result<Reply, Ending> {
         let Some(channel) = self.channels.find(number) else { return Ok(Reply::Now(false)) };
-        let preparing = channel.session.stage == Stage::Preparing && !channel.peer_said.close;
+        if request == Request::EndOfWrite {
+            channel.peer_takes_no_more();
+            return Ok(Reply::Now(true));
+        }
+        let closed = channel.peer_said.close;
+        let Some(session) = channel.session_mut() else { return Ok(Reply::Now(false)) };
+        let preparing = session.stage == Stage::Preparing && !closed;
         match request {
             Request::Terminal { term, size, modes } if preparing => {
                 if !self.terms.terminal {
                     return Ok(Reply::Now(false));
                 }
                 let term = term.get(..term.floor_char_boundary(LONGEST_TERM)).unwrap_or_default().to_owned();
-                ask_for_terminal(number, channel, term, Terminal { size, modes, opened: None }, want_reply, link)
+                ask_for_terminal(number, session, term, Terminal { size, modes, opened: None }, want_reply, link)
             }
             Request::Environment { name, value } if preparing => {
-                Ok(Reply::Now(set_variable(&self.terms.accept_env, &mut channel.session.environment, name, value)))
+                Ok(Reply::Now(set_variable(&self.terms.accept_env, &mut session.environment, name, value)))
             }
-            Request::Start(wanted) if preparing => Ok(ask_to_start(number, channel, wanted, want_reply, link)?),
-            Request::WindowChange(size) => Ok(Reply::Now(change_size(channel, size))),
-            Request::Signal(name) => Ok(Reply::Now(signal(channel, name, link)?)),
+            Request::Start(wanted) if preparing => Ok(ask_to_start(number, session, wanted, want_reply, link)?),
+            Request::WindowChange(size) => Ok(Reply::Now(change_size(session, size))),
+            Request::Signal(name) => Ok(Reply::Now(signal(session, name, link)?)),
             // A break on a pseudo-terminal does nothing.
-            Request::Break => Ok(Reply::Now(channel.session.terminal.is_some())),
-            Request::EndOfWrite => {
-                channel.peer_takes_no_more();
-                Ok(Reply::Now(true))
-            }
-            Request::Terminal { .. } | Request::Environment { .. } | Request::Start(_) | Request::Unknown => {
-                Ok(Reply::Now(false))
-            }
+            Request::Break => Ok(Reply::Now(session.terminal.is_some())),
+            Request::Terminal { .. }
+            | Request::Environment { .. }
+            | Request::Start(_)
+            | Request::EndOfWrite
+            | Request::Unknown => Ok(Reply::Now(false)),
         }
     }
 
@@ -94,19 +98,20 @@ impl Connection {
         answer: LoggedInAnswer,
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), LinkError> {
-        let Some(channel) = self.channels.find(number) else { return Err(LinkError::Unasked) };
-        let Stage::TerminalAsked { want_reply } = channel.session.stage else { return Err(LinkError::Unasked) };
-        channel.session.stage = Stage::Preparing;
+        let channel = self.channels.find(number).ok_or(LinkError::Unasked)?;
+        let session = channel.session_mut().ok_or(LinkError::Unasked)?;
+        let Stage::TerminalAsked { want_reply } = session.stage else { return Err(LinkError::Unasked) };
+        session.stage = Stage::Preparing;
         let success = match answer {
             LoggedInAnswer::Terminal { name } => {
-                channel.session.known_to_monitor = true;
-                open_terminal(&mut channel.session.terminal, name, descriptors)
+                session.known_to_monitor = true;
+                open_terminal(&mut session.terminal, name, descriptors)
             }
             LoggedInAnswer::Refused { .. } => false,
             _ => return Err(LinkError::Unasked),
         };
         if !success {
-            channel.session.terminal = None;
+            session.terminal = None;
         }
         self.title_is_new = true;
         if want_reply {
@@ -123,19 +128,18 @@ impl Connection {
         descriptors: Vec<OwnedFd>,
         link: &mut MonitorLink,
     ) -> Result<(), LinkError> {
-        let Some(channel) = self.channels.find(number) else { return Err(LinkError::Unasked) };
-        let Stage::StartAsked { want_reply, subsystem } = channel.session.stage else {
-            return Err(LinkError::Unasked);
-        };
+        let channel = self.channels.find(number).ok_or(LinkError::Unasked)?;
+        let session = channel.session_mut().ok_or(LinkError::Unasked)?;
+        let Stage::StartAsked { want_reply, subsystem } = session.stage else { return Err(LinkError::Unasked) };
         let ends = match answer {
             LoggedInAnswer::Started { on_terminal } => {
-                channel.session.known_to_monitor = true;
-                command_ends(channel, on_terminal, descriptors)
+                session.known_to_monitor = true;
+                command_ends(session, on_terminal, descriptors)
             }
             LoggedInAnswer::ServeSftp { arguments } => {
-                channel.session.known_to_monitor = true;
+                session.known_to_monitor = true;
                 let ends = sftp_ends(self.terms.sftp.as_ref(), &arguments, link);
-                channel.session.serves_sftp = ends.is_some();
+                session.serves_sftp = ends.is_some();
                 ends
             }
             LoggedInAnswer::Refused { .. } => None,
@@ -143,7 +147,7 @@ impl Connection {
         };
         self.title_is_new = true;
         let success = ends.is_some();
-        channel.session.stage = if success { Stage::Running { subsystem } } else { Stage::Preparing };
+        session.stage = if success { Stage::Running { subsystem } } else { Stage::Preparing };
         if let Some(ends) = ends {
             channel.connect(ends, &mut self.outbox);
         }
@@ -156,30 +160,30 @@ impl Connection {
 
 fn ask_for_terminal(
     number: u32,
-    channel: &mut Channel,
+    session: &mut Session,
     term: String,
     terminal: Terminal,
     want_reply: bool,
     link: &mut MonitorLink,
 ) -> Result<Reply, Ending> {
-    if channel.session.terminal.is_some() {
+    if session.terminal.is_some() {
         return Err(Ending::Violation("Protocol error: you already have a pty.".to_owned()));
     }
-    let request = LoggedInRequest::OpenTerminal { session: channel.session.number, term, size: terminal.size };
+    let request = LoggedInRequest::OpenTerminal { session: session.number, term, size: terminal.size };
     link.ask(&request, Asked::Terminal(number))?;
-    channel.session.terminal = Some(terminal);
-    channel.session.stage = Stage::TerminalAsked { want_reply };
+    session.terminal = Some(terminal);
+    session.stage = Stage::TerminalAsked { want_reply };
     Ok(Reply::Later)
 }
 
 fn ask_to_start(
     number: u32,
-    channel: &mut Channel,
+    session: &mut Session,
     wanted: Wanted,
     want_reply: bool,
     link: &mut MonitorLink,
 ) -> Result<Reply, LinkError> {
-    let environment = std::mem::take(&mut channel.session.environment);
+    let environment = std::mem::take(&mut session.environment);
     let command = match &wanted {
         Wanted::Shell => 0,
         Wanted::Command(command) => command.len(),
@@ -189,9 +193,9 @@ fn ask_to_start(
         return Ok(Reply::Now(false));
     }
     let subsystem = matches!(wanted, Wanted::Subsystem(_));
-    let request = LoggedInRequest::Start { session: channel.session.number, what: wanted, environment };
+    let request = LoggedInRequest::Start { session: session.number, what: wanted, environment };
     link.ask(&request, Asked::Start(number))?;
-    channel.session.stage = Stage::StartAsked { want_reply, subsystem };
+    session.stage = Stage::StartAsked { want_reply, subsystem };
     Ok(Reply::Later)
 }
 
@@ -231,21 +235,21 @@ fn set_size(master: &impl AsFd, size: TerminalSize) -> bool {
     sys::pty::set_size(master.as_fd(), rows, columns, small(size.width), small(size.height)).is_ok()
 }
 
-fn change_size(channel: &mut Channel, size: TerminalSize) -> bool {
-    match &channel.session.terminal {
+fn change_size(session: &mut Session, size: TerminalSize) -> bool {
+    match &session.terminal {
         Some(Terminal { opened: Some((master, _)), .. }) => set_size(&**master, size),
         _ => false,
     }
 }
 
 /// `signal` (RFC 4254 section 6.9); as theirs not to a subsystem.
-fn signal(channel: &mut Channel, name: &[u8], link: &mut MonitorLink) -> Result<bool, LinkError> {
+fn signal(session: &mut Session, name: &[u8], link: &mut MonitorLink) -> Result<bool, LinkError> {
     const KNOWN: [&str; 13] =
         ["ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"];
     let known = KNOWN.iter().find(|known| known.as_bytes() == name);
-    match (known, channel.session.stage) {
-        (Some(name), Stage::Running { subsystem: false }) if !channel.session.serves_sftp => {
-            link.tell(&LoggedInRequest::Signal { session: channel.session.number, name: (*name).to_owned() })?;
+    match (known, session.stage) {
+        (Some(name), Stage::Running { subsystem: false }) if !session.serves_sftp => {
+            link.tell(&LoggedInRequest::Signal { session: session.number, name: (*name).to_owned() })?;
             Ok(true)
         }
         _ => Ok(false),
@@ -253,14 +257,14 @@ fn signal(channel: &mut Channel, name: &[u8], link: &mut MonitorLink) -> Result<
 }
 
 /// What a started command is reached by; `None` when this process cannot take it.
-fn command_ends(channel: &Channel, on_terminal: bool, descriptors: Vec<OwnedFd>) -> Option<Ends> {
+fn command_ends(session: &Session, on_terminal: bool, descriptors: Vec<OwnedFd>) -> Option<Ends> {
     if on_terminal {
-        let (master, _) = channel.session.terminal.as_ref()?.opened.as_ref()?;
-        return Some(Ends::Command(CommandEnds::terminal(master)));
+        let (master, _) = session.terminal.as_ref()?.opened.as_ref()?;
+        return Some(Ends::Streams(StreamEnds::terminal(master)));
     }
     let mut streams = descriptors.into_iter().map(|descriptor| Descriptor::new(descriptor, Nature::Stream).ok());
     let mut next = || streams.next().flatten();
-    Some(Ends::Command(CommandEnds::pipes(next()?, next()?, next()?)))
+    Some(Ends::Streams(StreamEnds::pipes(next()?, next()?, next()?)))
 }
 
 /// `None` when this login has no files, or the arguments are wrong.

@@ -5,6 +5,9 @@ use thiserror::Error;
 /// The window that a session channel gets, in bytes: 64 packets of [`LARGEST_DATA`], as theirs.
 pub(crate) const SESSION_WINDOW: u32 = 64 * LARGEST_DATA;
 
+/// The window that a forwarded connection gets, in bytes: as theirs.
+pub(crate) const FORWARDING_WINDOW: u32 = 64 * LARGEST_DATA;
+
 /// [`SESSION_WINDOW`] as a length of memory.
 pub(crate) fn session_window() -> usize {
     SESSION_WINDOW as usize
@@ -27,26 +30,35 @@ pub(crate) enum WindowViolation {
 
 /// How much the peer still takes from us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PeerWindow(u32);
+pub(crate) struct PeerWindow {
+    left: u32,
+    sent: u64,
+}
 
 impl PeerWindow {
     pub(crate) fn new(bytes: u32) -> Self {
-        Self(bytes)
+        Self { left: bytes, sent: 0 }
     }
 
     pub(crate) fn left(self) -> u32 {
-        self.0
+        self.left
+    }
+
+    /// How many bytes have been sent in all.
+    pub(crate) fn sent_in_all(self) -> u64 {
+        self.sent
     }
 
     /// SSH_MSG_CHANNEL_WINDOW_ADJUST has come.
     pub(crate) fn grow(&mut self, by: u32) -> Result<(), WindowViolation> {
-        self.0 = self.0.checked_add(by).ok_or(WindowViolation::Overflow)?;
+        self.left = self.left.checked_add(by).ok_or(WindowViolation::Overflow)?;
         Ok(())
     }
 
     /// Data has been sent: never more than [`PeerWindow::left`].
     pub(crate) fn sent(&mut self, bytes: u32) {
-        self.0 = self.0.saturating_sub(bytes);
+        self.left = self.left.saturating_sub(bytes);
+        self.sent = self.sent.saturating_add(u64::from(bytes));
     }
 }
 
@@ -57,23 +69,30 @@ pub(crate) struct OurWindow {
     whole: u32,
     left: u32,
     done: u32,
+    arrived: u64,
 }
 
 impl OurWindow {
     /// A window of nothing, until somebody is there to take data.
     pub(crate) fn closed() -> Self {
-        Self { whole: 0, left: 0, done: 0 }
+        Self { whole: 0, left: 0, done: 0, arrived: 0 }
     }
 
     /// Opens the window; the bytes must be announced to the peer.
     pub(crate) fn open(&mut self, bytes: u32) {
-        *self = Self { whole: bytes, left: bytes, done: 0 };
+        *self = Self { whole: bytes, left: bytes, done: 0, arrived: 0 };
     }
 
     /// Data has come.
     pub(crate) fn arrived(&mut self, bytes: u32) -> Result<(), WindowViolation> {
         self.left = self.left.checked_sub(bytes).ok_or(WindowViolation::DataBeyondWindow)?;
+        self.arrived = self.arrived.saturating_add(u64::from(bytes));
         Ok(())
+    }
+
+    /// How many bytes have come in all.
+    pub(crate) fn arrived_in_all(&self) -> u64 {
+        self.arrived
     }
 
     /// Data that had come has left our memory.

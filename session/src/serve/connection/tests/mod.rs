@@ -1,6 +1,7 @@
 //! The channel layer alone: packets in, packets out, real pipes, and a monitor that does what a test says.
 
 mod flow;
+mod forwarding;
 mod last_output;
 mod protocol;
 

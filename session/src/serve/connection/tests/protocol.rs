@@ -78,7 +78,7 @@ fn what_is_not_offered_is_refused_for_the_right_reason() {
     in_runtime(async {
         let mut bench = Bench::new(terms());
         for (kind, reason) in [
-            ("direct-tcpip", msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED),
+            ("tun@openssh.com", msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED),
             ("x11", msg::SSH_OPEN_UNKNOWN_CHANNEL_TYPE),
             ("", msg::SSH_OPEN_UNKNOWN_CHANNEL_TYPE),
         ] {
@@ -91,13 +91,13 @@ fn what_is_not_offered_is_refused_for_the_right_reason() {
 }
 
 #[test]
-fn global_requests_fail_but_one() {
+fn global_requests_that_nobody_knows_fail() {
     in_runtime(async {
         let mut bench = Bench::new(terms());
         for (name, want_reply, answer) in [
             ("keepalive@openssh.com", true, Some(msg::SSH_MSG_REQUEST_FAILURE)),
-            ("tcpip-forward", true, Some(msg::SSH_MSG_REQUEST_FAILURE)),
-            ("tcpip-forward", false, None),
+            ("made-up@example.org", true, Some(msg::SSH_MSG_REQUEST_FAILURE)),
+            ("made-up@example.org", false, None),
             ("no-more-sessions@openssh.com", true, Some(msg::SSH_MSG_REQUEST_SUCCESS)),
         ] {
             let mut packet = vec![msg::SSH_MSG_GLOBAL_REQUEST];

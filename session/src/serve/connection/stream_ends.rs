@@ -1,5 +1,5 @@
-//! Our side of a channel whose data goes to and comes from descriptors: a command's pipes or its terminal.
-//! (A forwarded connection's socket will fit in the same way.)
+//! Our side of a channel whose data goes to and comes from descriptors: a command's pipes, its terminal, or the socket
+//! of a forwarded connection. "Input" is what the peer's data goes into.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use crate::serve::descriptor::{Descriptor, ReadOutcome};
 
 /// The descriptors of a channel. Each is closed as soon as nothing can go through it any more.
 #[derive(Debug)]
-pub(crate) struct CommandEnds {
+pub(crate) struct StreamEnds {
     input: Option<Rc<Descriptor>>,
     output: Option<Rc<Descriptor>>,
     errors: Option<Rc<Descriptor>>,
@@ -17,6 +17,8 @@ pub(crate) struct CommandEnds {
     waiting: VecDeque<u8>,
     /// The peer sends no more: the input is closed once nothing waits.
     input_complete: bool,
+    /// Input and output are one socket: what is done with is shut down, as closing one half needs.
+    is_socket: bool,
     /// A password seems to be typed: how many bytes of it were passed on since this was last asked.
     hidden: usize,
 }
@@ -30,7 +32,7 @@ pub(crate) enum Stream {
     Errors,
 }
 
-impl CommandEnds {
+impl StreamEnds {
     /// A command with three pipes.
     pub(crate) fn pipes(input: Descriptor, output: Descriptor, errors: Descriptor) -> Self {
         Self::over(Rc::new(input), Rc::new(output), Some(Rc::new(errors)))
@@ -43,7 +45,13 @@ impl CommandEnds {
 
     fn over(input: Rc<Descriptor>, output: Rc<Descriptor>, errors: Option<Rc<Descriptor>>) -> Self {
         let (input, output) = (Some(input), Some(output));
-        Self { input, output, errors, waiting: VecDeque::new(), input_complete: false, hidden: 0 }
+        Self { input, output, errors, waiting: VecDeque::new(), input_complete: false, is_socket: false, hidden: 0 }
+    }
+
+    /// A connected stream socket.
+    pub(crate) fn socket(socket: Descriptor) -> Self {
+        let socket = Rc::new(socket);
+        Self { is_socket: true, ..Self::over(Rc::clone(&socket), socket, None) }
     }
 
     /// Passes data of the peer on; what the command does not take now waits. Returns how many bytes have left our
@@ -77,7 +85,7 @@ impl CommandEnds {
         if self.input.is_none() {
             passed_on = passed_on.saturating_add(self.forget_waiting());
         } else if self.input_complete && self.waiting.is_empty() {
-            self.input = None;
+            self.end_input();
         }
         passed_on
     }
@@ -97,12 +105,21 @@ impl CommandEnds {
                 }
                 Poll::Pending => break,
                 Poll::Ready(_) => {
-                    self.input = None;
+                    self.end_input();
                     break;
                 }
             }
         }
         written
+    }
+
+    /// Nothing more goes in: whoever reads finds the end of the file.
+    fn end_input(&mut self) {
+        if let Some(input) = self.input.take()
+            && self.is_socket
+        {
+            input.send_no_more();
+        }
     }
 
     fn forget_waiting(&mut self) -> usize {
@@ -120,13 +137,13 @@ impl CommandEnds {
     pub(crate) fn input_is_complete(&mut self) {
         self.input_complete = true;
         if self.waiting.is_empty() {
-            self.input = None;
+            self.end_input();
         }
     }
 
     /// The command has ended: nobody reads what waits. Returns how many bytes have left our memory.
     pub(crate) fn close_input(&mut self) -> usize {
-        self.input = None;
+        self.end_input();
         self.forget_waiting()
     }
 

@@ -1,0 +1,254 @@
+//! The client wants somebody to listen here (`ssh -R`): `tcpip-forward` (RFC 4254 section 7.1),
+//! `streamlocal-forward@openssh.com` (PROTOCOL section 2.4), their ends, and whoever connects.
+//!
+//! Whether it may is decided by the monitor, which hands over listening sockets: all that this process can do is accept.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::task::{Context, Poll};
+
+use events::ForwardingKind;
+use ipc::forwarding::{LONGEST_NAME, ListenOn};
+use ipc::phases::LoggedInRequest;
+use wire::{Reader, WireError, Write, msg};
+
+use super::Connection;
+use super::awaited::Awaited;
+use super::channel::Channel;
+use super::forwarded::{Forwarded, host_and_port};
+use super::listener::{Accepted, Listener};
+use super::opening::peer_side;
+use super::outbox::Outbox;
+use super::reaching::text;
+use super::stream_ends::StreamEnds;
+use super::window::{FORWARDING_WINDOW, LARGEST_DATA};
+use crate::serve::ending::Ending;
+use crate::serve::monitor_link::{LinkError, MonitorLink};
+
+/// Connections that the peer has not answered yet. Others wait with the kernel.
+const MOST_UNANSWERED: usize = 128;
+
+/// Connections accepted in one turn, so that a flood of them starves nobody.
+const ACCEPTED_PER_TURN: usize = 16;
+
+/// What the client listens on, and what it has asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Listening {
+    asked: Option<ListenAsked>,
+    forwards: Vec<RemoteForward>,
+    next_number: u32,
+    /// Opened by us, not answered by the peer.
+    unanswered: usize,
+    /// No descriptor is left: nothing is accepted before a channel is closed.
+    is_full: bool,
+}
+
+#[derive(Debug)]
+struct ListenAsked {
+    number: u32,
+    on: ListenOn,
+    want_reply: bool,
+}
+
+/// One `ssh -R`.
+#[derive(Debug)]
+struct RemoteForward {
+    /// Between us and the monitor.
+    number: u32,
+    /// As the client names it, but with the port that was chosen.
+    on: ListenOn,
+    listeners: Vec<Listener>,
+}
+
+impl Listening {
+    /// The monitor must answer before another global request is looked at: replies come in the order of the requests.
+    pub(super) fn waits_for_monitor(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// A channel has been closed: there may be descriptors again.
+    pub(super) fn channel_is_gone(&mut self) {
+        self.is_full = false;
+    }
+}
+
+impl Connection {
+    /// `tcpip-forward` or `streamlocal-forward@openssh.com`
+    pub(super) fn listen(&mut self, on: ListenOn, want_reply: bool, link: &mut MonitorLink) -> Result<(), LinkError> {
+        let (ListenOn::Tcp { host: name, .. } | ListenOn::Path(name)) = &on;
+        // A port of our choice is of no use to a client that does not want to hear it.
+        let unheard = !want_reply && matches!(&on, ListenOn::Tcp { port: 0, .. });
+        if name.len() > LONGEST_NAME || unheard {
+            self.reply_to_global_request(want_reply, None);
+            return Ok(());
+        }
+        let number = self.listening.next_number;
+        self.listening.next_number = number.wrapping_add(1);
+        link.ask_for_forwarding(&LoggedInRequest::Listen { number, on: on.clone() })?;
+        self.listening.asked = Some(ListenAsked { number, on, want_reply });
+        Ok(())
+    }
+
+    /// The monitor has opened sockets.
+    pub(super) fn listens(
+        &mut self,
+        number: u32,
+        port: u16,
+        sockets: Vec<OwnedFd>,
+        link: &mut MonitorLink,
+    ) -> Result<(), LinkError> {
+        let ListenAsked { on, want_reply, .. } = self.take_asked(number)?;
+        let (on, chosen) = match on {
+            ListenOn::Tcp { host, port: 0 } => (ListenOn::Tcp { host, port: u32::from(port) }, Some(port)),
+            on => (on, None),
+        };
+        let is_path = matches!(on, ListenOn::Path(_));
+        match sockets.into_iter().map(|socket| Listener::new(socket, is_path)).collect::<io::Result<Vec<_>>>() {
+            Ok(listeners) => {
+                self.listening.forwards.push(RemoteForward { number, on, listeners });
+                let mut reply = Vec::new();
+                if let Some(port) = chosen {
+                    reply.put_u32(u32::from(port));
+                }
+                self.reply_to_global_request(want_reply, Some(&reply));
+            }
+            Err(_) => {
+                link.tell(&LoggedInRequest::StopListening { number })?;
+                self.reply_to_global_request(want_reply, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// The monitor has not.
+    pub(super) fn does_not_listen(&mut self, number: u32, tell: Option<String>) -> Result<(), LinkError> {
+        let asked = self.take_asked(number)?;
+        if let Some(words) = tell {
+            self.outbox.add(|payload| {
+                payload.put_u8(msg::SSH_MSG_DEBUG);
+                payload.put_boolean(false);
+                payload.put_string(words);
+                payload.put_string("");
+            });
+        }
+        self.reply_to_global_request(asked.want_reply, None);
+        Ok(())
+    }
+
+    fn take_asked(&mut self, number: u32) -> Result<ListenAsked, LinkError> {
+        self.listening.asked.take().filter(|asked| asked.number == number).ok_or(LinkError::Unasked)
+    }
+
+    /// `cancel-tcpip-forward` or `cancel-streamlocal-forward@openssh.com`: whoever is connected stays so.
+    pub(super) fn stop_listening(&mut self, on: &ListenOn, link: &mut MonitorLink) -> Result<bool, LinkError> {
+        let Some(place) = self.listening.forwards.iter().position(|forward| forward.on == *on) else {
+            return Ok(false);
+        };
+        let stopped = self.listening.forwards.remove(place);
+        link.tell(&LoggedInRequest::StopListening { number: stopped.number })?;
+        Ok(true)
+    }
+
+    /// Takes in whoever has connected, and asks the peer to take them; true if there was anybody.
+    pub(super) fn accept(&mut self, cx: &mut Context<'_>) -> bool {
+        let Self { listening, channels, outbox, .. } = self;
+        let mut accepted_any = false;
+        for forward in &listening.forwards {
+            for listener in &forward.listeners {
+                for _ in 0..ACCEPTED_PER_TURN {
+                    if listening.is_full || listening.unanswered >= MOST_UNANSWERED {
+                        return accepted_any;
+                    }
+                    match listener.poll_accept(cx) {
+                        Poll::Pending => break,
+                        Poll::Ready(Accepted::NoDescriptors) => listening.is_full = true,
+                        // Whoever it was has gone again.
+                        Poll::Ready(Accepted::Nobody) => {}
+                        Poll::Ready(Accepted::Somebody { socket, address, port }) => {
+                            let (kind, place) = kind_and_place(&forward.on);
+                            let what = Forwarded::new(kind, place);
+                            let ends = StreamEnds::socket(socket);
+                            let Some(number) = channels.reserve(Awaited::FromPeer { ends, what }) else { continue };
+                            listening.unanswered = listening.unanswered.saturating_add(1);
+                            offer(number, &forward.on, &address, port, outbox);
+                            accepted_any = true;
+                        }
+                    }
+                }
+            }
+        }
+        accepted_any
+    }
+
+    /// SSH_MSG_CHANNEL_OPEN_CONFIRMATION
+    pub(super) fn peer_has_opened(&mut self, number: u32, mut reader: Reader<'_>) -> Result<(), Ending> {
+        let (ends, what) = self.wanted_by_us(number)?;
+        let malformed = |why| Ending::malformed("open confirmation", why);
+        let peer = peer_side(&mut reader).map_err(malformed)?;
+        reader.finish().map_err(malformed)?;
+        self.channels.open(number, Channel::for_connection(peer, ends, what));
+        Ok(())
+    }
+
+    /// SSH_MSG_CHANNEL_OPEN_FAILURE: the socket is closed.
+    pub(super) fn peer_has_not_opened(&mut self, number: u32) -> Result<(), Ending> {
+        drop(self.wanted_by_us(number)?);
+        self.listening.channel_is_gone();
+        Ok(())
+    }
+
+    fn wanted_by_us(&mut self, number: u32) -> Result<(StreamEnds, Forwarded), Ending> {
+        let from_peer = |awaited: &Awaited| matches!(awaited, Awaited::FromPeer { .. });
+        match self.channels.take_awaited(number, from_peer) {
+            Some(Awaited::FromPeer { ends, what }) => {
+                self.listening.unanswered = self.listening.unanswered.saturating_sub(1);
+                Ok((ends, what))
+            }
+            _ => Err(Ending::Violation(format!("open answer for channel {number}, which is not being opened"))),
+        }
+    }
+}
+
+/// What follows the name of a request about a TCP listener.
+pub(super) fn tcp_listener(mut rest: Reader<'_>) -> Result<ListenOn, WireError> {
+    let (host, port) = (text(&mut rest)?, rest.u32()?);
+    rest.finish()?;
+    Ok(ListenOn::Tcp { host, port })
+}
+
+/// What follows the name of a request about the listener of a path.
+pub(super) fn path_listener(mut rest: Reader<'_>) -> Result<ListenOn, WireError> {
+    let path = text(&mut rest)?;
+    rest.finish()?;
+    Ok(ListenOn::Path(path))
+}
+
+fn kind_and_place(on: &ListenOn) -> (ForwardingKind, String) {
+    match on {
+        ListenOn::Tcp { host, port } => (ForwardingKind::ForwardedTcpip, host_and_port(host, *port)),
+        ListenOn::Path(path) => (ForwardingKind::ForwardedStreamlocal, path.clone()),
+    }
+}
+
+/// SSH_MSG_CHANNEL_OPEN with what the client needs to know for which of its forwardings it is, in its own words.
+fn offer(number: u32, on: &ListenOn, address: &str, port: u16, outbox: &mut Outbox) {
+    outbox.add(|payload| {
+        payload.put_u8(msg::SSH_MSG_CHANNEL_OPEN);
+        payload.put_string(kind_and_place(on).0.name());
+        payload.put_u32(number);
+        payload.put_u32(FORWARDING_WINDOW);
+        payload.put_u32(LARGEST_DATA);
+        match on {
+            ListenOn::Tcp { host, port: listening } => {
+                payload.put_string(host);
+                payload.put_u32(*listening);
+                payload.put_string(address);
+                payload.put_u32(u32::from(port));
+            }
+            ListenOn::Path(path) => {
+                payload.put_string(path);
+                payload.put_string("");
+            }
+        }
+    });
+}
