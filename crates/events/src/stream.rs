@@ -60,7 +60,11 @@ enum Open {
 /// How many events were not written because nobody took them.
 #[derive(Debug, Serialize)]
 enum Event {
-    EventsLost { count: u64 },
+    /// This process could not write so many events before this line.
+    EventsLost {
+        /// How many.
+        count: u64,
+    },
 }
 
 impl Loggable for Event {

@@ -75,5 +75,7 @@ settings_of_one_process! {
         permit_open: PermitListen = PermitOpen,
         /// Addresses that remote forwarding may listen on.
         permit_listen: PermitListen = PermitListen,
+        /// Whether somebody reads events: then what becomes of files is told beside the log.
+        event_log: bool = EventLog => |effective: &Effective| effective.event_log.is_some(),
     }
 }

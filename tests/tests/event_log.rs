@@ -1,0 +1,132 @@
+//! `EventLog`: what happens as JSON, for a reader that comes, goes, hangs or never was there.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bulkhead_tests::{Server, binaries, needs_root, run, wait_until};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+fn events(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect()
+}
+
+fn names(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["event"].as_str().unwrap()).collect()
+}
+
+/// The events of the connection that has one of this name.
+fn connection_with<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
+    let id = &events.iter().find(|event| event["event"] == name).expect(name)["connection"];
+    assert_eq!(id.as_str().map(str::len), Some(16));
+    events.iter().filter(|event| event["connection"] == *id).collect()
+}
+
+#[test]
+fn a_connection_is_told_from_its_beginning_to_its_end_in_one_file_that_only_root_reads() {
+    if !needs_root("a_connection_is_told_from_its_beginning_to_its_end_in_one_file_that_only_root_reads") {
+        return;
+    }
+    let server = Server::as_root("# bulkhead_config\nEventLog @SCRATCH@/events\n");
+    let file = server.scratch.path("events");
+    assert_eq!(server.ssh_ok(&[], "echo hello"), "hello\n");
+    server.wait_until_idle();
+    let events = events(&file);
+    let mode = fs::metadata(&file).unwrap();
+    assert_eq!((mode.uid(), mode.permissions().mode() & 0o777), (0, 0o600));
+
+    let login = connection_with(&events, "Accepted");
+    let told: Vec<&str> = login.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    for name in ["ConnectionFrom", "Accepted", "StartingSession", "ReceivedDisconnect", "Disconnected", "CloseSession"]
+    {
+        assert!(told.contains(&name), "{name} in {told:?}");
+    }
+    let pids: std::collections::HashSet<&Value> = login.iter().map(|event| &event["pid"]).collect();
+    assert_eq!(pids.len(), 1, "one pid for one connection");
+    let accepted = login.iter().find(|event| event["event"] == "Accepted").unwrap();
+    assert_eq!(accepted["fields"]["method"], "publickey");
+    assert_eq!(accepted["user"], server.account.name.as_str());
+    assert_eq!(accepted["peer"]["address"], "127.0.0.1");
+    assert_eq!(accepted["local"]["port"], server.port);
+    assert!(names(&events).contains(&"ServerListening"));
+    assert!(events[0]["connection"].is_null());
+}
+
+#[test]
+fn rotation_needs_no_signal_even_for_a_session_that_lives() {
+    let server = Server::any("# bulkhead_config\nEventLog @SCRATCH@/events\n");
+    let (file, old) = (server.scratch.path("events"), server.scratch.path("events.1"));
+    let mut ssh = server.client("ssh");
+    let mut client = ssh.arg(server.login()).arg("read line").stdin(Stdio::piped()).spawn().unwrap();
+    wait_until("the session is told of", || names(&events(&file)).contains(&"StartingSession"));
+    fs::rename(&file, &old).unwrap();
+    drop(client.stdin.take());
+    client.wait().unwrap();
+    server.wait_until_idle();
+    assert!(names(&events(&file)).contains(&"Disconnected"), "{:?}", names(&events(&file)));
+    let id = connection_with(&events(&old), "Accepted")[0]["connection"].clone();
+    assert_eq!(connection_with(&events(&file), "Disconnected")[0]["connection"], id);
+}
+
+#[test]
+fn a_reader_that_is_missing_or_hangs_costs_no_login_and_a_late_one_learns_what_it_missed() {
+    let server = Server::any("# bulkhead_config\nEventLog unix:@SCRATCH@/socket\n");
+    assert_eq!(server.ssh_ok(&[], "echo nobody reads"), "nobody reads\n");
+    server.wait_until_idle();
+    server.wait_for_log("socket: No such file or directory; events are lost");
+    let lost = server.wait_for_log(" events were lost");
+    assert!(lost.contains("EventLog"), "{lost}");
+
+    // It is there, and takes nothing.
+    let path = server.scratch.path("socket");
+    let reader = UnixDatagram::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let start = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(server.ssh_ok(&[], "echo it hangs"), "it hangs\n");
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+
+    let mut told = Vec::new();
+    let mut buffer = vec![0; 65536];
+    reader.set_nonblocking(true).unwrap();
+    while let Ok(length) = reader.recv(&mut buffer) {
+        told.push(serde_json::from_slice::<Value>(&buffer[..length]).unwrap());
+    }
+    assert!(names(&told).contains(&"ConnectionFrom"), "{told:?}");
+    server.signal(Signal::SIGHUP);
+    wait_until("the listener speaks to it again", || {
+        while let Ok(length) = reader.recv(&mut buffer) {
+            told.push(serde_json::from_slice::<Value>(&buffer[..length]).unwrap());
+        }
+        names(&told).contains(&"ReceivedSighup")
+    });
+    let lost = told.iter().find(|event| event["event"] == "EventsLost").unwrap();
+    assert!(lost["fields"]["count"].as_u64() >= Some(1), "{lost}");
+}
+
+#[test]
+fn a_file_that_others_could_change_is_refused_at_the_start_and_at_a_reload() {
+    let server = Server::any("");
+    let companion = |name: &str| {
+        let line = format!("EventLog {}\n", server.scratch.path(name).display());
+        server.scratch.file("bulkhead_config", line)
+    };
+    let target = server.scratch.file("target", "");
+    std::os::unix::fs::symlink(&target, server.scratch.path("link")).unwrap();
+    companion("link");
+    let sshd = binaries().join("sshd");
+    let started = run(Command::new(&sshd).args(["-D", "-e", "-f"]).arg(server.scratch.path("sshd_config")));
+    let said = String::from_utf8_lossy(&started.stderr).into_owned();
+    assert_eq!(started.status.code(), Some(1), "{said}");
+    assert!(said.contains("EventLog"), "{said}");
+    server.signal(Signal::SIGHUP);
+    server.wait_for_log("The configuration stays as it was: EventLog");
+    assert_eq!(server.ssh_ok(&[], "echo still here"), "still here\n");
+    assert_eq!(fs::read_to_string(target).unwrap(), "");
+}
