@@ -3,9 +3,15 @@
 //! Everything here is stateless or owns plain memory; lengths are slices' lengths, so no call can reach outside.
 
 mod aes_ctr;
+mod cbc;
 mod chacha20;
+mod diffie_hellman;
+mod hmac_md5;
 mod poly1305;
 
 pub use aes_ctr::AesCtr;
+pub use cbc::Cbc;
 pub use chacha20::chacha20;
+pub use diffie_hellman::DiffieHellman;
+pub use hmac_md5::hmac_md5;
 pub use poly1305::poly1305;

@@ -90,6 +90,9 @@ pub enum TransportError {
         /// The key exchange method.
         method: &'static str,
     },
+    /// The sizes of a group exchange contradict each other, or none of them is served (RFC 4419 section 3).
+    #[error("DH GEX group out of range")]
+    GroupSizesOutOfRange,
     /// KEXINIT is longer than [`crate::limits::LARGEST_KEXINIT`].
     #[error("KEXINIT of {length} bytes is too long")]
     KexinitTooLong {
@@ -111,6 +114,9 @@ pub enum TransportError {
     /// A signature was given that nobody asked for: the owner's mistake.
     #[error("no signature is wanted now")]
     SignatureNotWanted,
+    /// A group was given that nobody asked for: the owner's mistake.
+    #[error("no group is wanted now")]
+    GroupNotWanted,
     /// The cryptographic library failed: never seen, and nothing can go on.
     #[error("{what} failed")]
     CryptoFailed {
@@ -139,9 +145,10 @@ impl TransportError {
             | Self::Malformed { .. }
             | Self::TooMuchHeldBack
             | Self::BadCompression { .. } => Some(msg::SSH_DISCONNECT_PROTOCOL_ERROR),
-            Self::BadPublicValue { .. } | Self::NoMatch { .. } | Self::KexinitTooLong { .. } => {
-                Some(msg::SSH_DISCONNECT_KEY_EXCHANGE_FAILED)
-            }
+            Self::BadPublicValue { .. }
+            | Self::GroupSizesOutOfRange
+            | Self::NoMatch { .. }
+            | Self::KexinitTooLong { .. } => Some(msg::SSH_DISCONNECT_KEY_EXCHANGE_FAILED),
             Self::MacIncorrect => Some(msg::SSH_DISCONNECT_MAC_ERROR),
             Self::BadIdentification { .. }
             | Self::IdentificationHasInvalidCharacters
@@ -149,6 +156,7 @@ impl TransportError {
             | Self::ProtocolVersionDiffers { .. }
             | Self::SequenceNumberWrapped
             | Self::SignatureNotWanted
+            | Self::GroupNotWanted
             | Self::CryptoFailed { .. }
             | Self::BadHandOver { .. } => None,
         }

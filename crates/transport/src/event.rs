@@ -9,6 +9,16 @@ pub enum Event<'a> {
         /// e.g. `SSH-2.0-OpenSSH_9.2p1`
         version: &'a str,
     },
+    /// A client of a group exchange (RFC 4419) wants a group; nothing goes on before [`crate::Transport::group`]. All
+    /// sizes are those of the prime in bits, with minimum ≤ wanted ≤ maximum.
+    ChooseGroup {
+        /// No prime may be smaller.
+        minimum: u32,
+        /// What the client would like best.
+        wanted: u32,
+        /// No prime may be larger.
+        maximum: u32,
+    },
     /// The host key must sign; nothing goes on before [`crate::Transport::signature`].
     SignExchangeHash {
         /// [`crate::HostKey::index`]

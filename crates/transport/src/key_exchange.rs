@@ -1,13 +1,14 @@
-//! The key exchange, step by step, in the order of its messages (RFC 4253 sections 7 and 8, RFC 5656 section 4).
+//! The key exchange, step by step, in the order of its messages (RFC 4253 sections 7 and 8, RFC 4419 section 3, RFC 5656
+//! section 4).
 
 use aws_lc_rs::rand;
-use wire::{Write, msg};
+use wire::{Reader, WireError, Write, msg};
 
 use crate::{
-    Event, Transport, TransportError,
+    Event, ModpGroup, Transport, TransportError,
     kex::{
-        HashInput, KeySource, exchange_hash,
-        progress::{Exchange, ToBeSigned},
+        ExchangedGroup, HashInput, KeySource, PrimeSizes, exchange_hash,
+        progress::{Exchange, GroupWanted, Negotiation, ToBeSigned},
     },
     limits::LARGEST_KEXINIT,
     negotiate::{self, Agreed, find_host_key, negotiate},
@@ -55,7 +56,13 @@ impl Transport {
         let Exchange::OurKexinitSent { ours } = std::mem::take(&mut self.exchange) else {
             return Err(TransportError::UnexpectedMessage { number: opened.number, when: "twice" });
         };
-        self.exchange = Exchange::AwaitingPublicValue { ours, theirs, agreed };
+        let exchanges_group = agreed.method.exchanges_group();
+        let negotiation = Box::new(Negotiation { ours, theirs, agreed });
+        self.exchange = if exchanges_group {
+            Exchange::AwaitingGroupRequest(negotiation)
+        } else {
+            Exchange::AwaitingPublicValue { negotiation, exchanged_group: None }
+        };
         Ok(())
     }
 
@@ -69,23 +76,81 @@ impl Transport {
         Ok(())
     }
 
-    /// The client's public value: ours, the shared secret and the exchange hash are made.
-    pub(crate) fn take_public_value(&mut self, opened: &Opened) -> Result<Option<Happening>, TransportError> {
+    /// A message of the method that was agreed on.
+    pub(crate) fn take_method_message(&mut self, opened: &Opened) -> Result<Option<Happening>, TransportError> {
         if self.skips_wrong_guess() {
             return Ok(None);
         }
         let unexpected = TransportError::UnexpectedMessage { number: opened.number, when: self.exchange.in_words() };
-        if opened.number != msg::SSH_MSG_KEX_ECDH_INIT {
-            return Err(unexpected);
+        match (std::mem::take(&mut self.exchange), opened.number) {
+            (Exchange::AwaitingGroupRequest(negotiation), msg::SSH_MSG_KEX_DH_GEX_REQUEST) => {
+                self.take_group_request(negotiation, opened).map(Some)
+            }
+            (Exchange::AwaitingPublicValue { negotiation, exchanged_group: None }, msg::SSH_MSG_KEX_ECDH_INIT) => {
+                self.take_public_value(*negotiation, None, opened).map(Some)
+            }
+            (Exchange::AwaitingPublicValue { negotiation, exchanged_group }, msg::SSH_MSG_KEX_DH_GEX_INIT)
+                if exchanged_group.is_some() =>
+            {
+                self.take_public_value(*negotiation, exchanged_group.as_deref(), opened).map(Some)
+            }
+            _ => Err(unexpected),
         }
-        let Exchange::AwaitingPublicValue { ours, theirs, agreed } = std::mem::take(&mut self.exchange) else {
-            return Err(unexpected);
+    }
+
+    /// RFC 4253 section 7: a packet sent on a wrong guess is ignored.
+    fn skips_wrong_guess(&mut self) -> bool {
+        match &mut self.exchange {
+            Exchange::AwaitingGroupRequest(negotiation) | Exchange::AwaitingPublicValue { negotiation, .. } => {
+                std::mem::take(&mut negotiation.agreed.skip_guess)
+            }
+            _ => false,
+        }
+    }
+
+    /// SSH_MSG_KEX_DH_GEX_REQUEST (RFC 4419 section 3).
+    fn take_group_request(
+        &mut self,
+        negotiation: Box<Negotiation>,
+        opened: &Opened,
+    ) -> Result<Happening, TransportError> {
+        let sizes = parse_prime_sizes(self.fields(opened)).map_err(malformed(opened))?;
+        let served = sizes.served()?;
+        self.exchange = Exchange::AwaitingGroup(Box::new(GroupWanted { negotiation, sizes, served, asked: true }));
+        Ok(Happening::ChooseGroup(served))
+    }
+
+    /// The answer to [`Event::ChooseGroup`]; `None` if there is nothing to choose from, then a numbered group is taken.
+    pub fn group(&mut self, chosen: Option<ModpGroup>) -> Result<(), TransportError> {
+        if self.ended.is_some() || !matches!(self.exchange, Exchange::AwaitingGroup(_)) {
+            return Err(TransportError::GroupNotWanted);
+        }
+        let Exchange::AwaitingGroup(wanted) = std::mem::take(&mut self.exchange) else {
+            return Err(TransportError::GroupNotWanted);
         };
+        let GroupWanted { negotiation, sizes, served, .. } = *wanted;
+        let group = chosen.unwrap_or_else(|| served.fallback());
+        let mut message = Vec::with_capacity(1100);
+        message.put_u8(msg::SSH_MSG_KEX_DH_GEX_GROUP);
+        message.put_mpint(&group.prime);
+        message.put_mpint(&group.generator);
+        let exchanged_group = Some(Box::new(ExchangedGroup { sizes, group }));
+        self.exchange = Exchange::AwaitingPublicValue { negotiation, exchanged_group };
+        self.send_own(&message).inspect_err(|error| self.fail(error.clone()))
+    }
+
+    /// The client's public value: ours, the shared secret and the exchange hash are made.
+    fn take_public_value(
+        &mut self,
+        Negotiation { ours, theirs, agreed }: Negotiation,
+        exchanged_group: Option<&ExchangedGroup>,
+        opened: &Opened,
+    ) -> Result<Happening, TransportError> {
         let mut fields = self.fields(opened);
         let client_value = fields.string().map_err(malformed(opened))?;
         fields.finish().map_err(malformed(opened))?;
 
-        let answer = agreed.method.answer(client_value)?;
+        let answer = agreed.method.answer(client_value, exchanged_group)?;
         let host_key = find_host_key(&self.settings, &agreed.names.host_key).ok_or(NO_HOST_KEY)?;
         let hash = exchange_hash(
             agreed.method,
@@ -95,34 +160,35 @@ impl Transport {
                 client_kexinit: &theirs,
                 server_kexinit: &ours,
                 host_key: &host_key.blob,
+                exchanged_group,
                 client_value,
                 server_value: &answer.public_value,
                 shared_secret: &answer.shared_secret,
             },
         );
+        let reply_number =
+            if exchanged_group.is_some() { msg::SSH_MSG_KEX_DH_GEX_REPLY } else { msg::SSH_MSG_KEX_ECDH_REPLY };
         self.exchange = Exchange::AwaitingSignature(Box::new(ToBeSigned {
             agreed,
+            reply_number,
             server_value: answer.public_value,
             shared_secret: answer.shared_secret,
             exchange_hash: hash,
             asked: true,
         }));
-        Ok(Some(Happening::SignExchangeHash))
+        Ok(Happening::SignExchangeHash)
     }
 
-    /// RFC 4253 section 7: a packet sent on a wrong guess is ignored.
-    fn skips_wrong_guess(&mut self) -> bool {
+    /// What the owner has to be asked for and does not know of yet.
+    pub(crate) fn ask_the_owner(&mut self) -> Option<Happening> {
         match &mut self.exchange {
-            Exchange::AwaitingPublicValue { agreed, .. } => std::mem::take(&mut agreed.skip_guess),
-            _ => false,
-        }
-    }
-
-    /// Whether the owner has to be asked for a signature that it does not know of yet.
-    pub(crate) fn ask_for_signature(&mut self) -> bool {
-        match &mut self.exchange {
-            Exchange::AwaitingSignature(waiting) => !std::mem::replace(&mut waiting.asked, true),
-            _ => false,
+            Exchange::AwaitingSignature(waiting) => {
+                (!std::mem::replace(&mut waiting.asked, true)).then_some(Happening::SignExchangeHash)
+            }
+            Exchange::AwaitingGroup(waiting) => {
+                (!std::mem::replace(&mut waiting.asked, true)).then_some(Happening::ChooseGroup(waiting.served))
+            }
+            _ => None,
         }
     }
 
@@ -154,7 +220,7 @@ impl Transport {
         let agreed = &signed.agreed;
         let host_key = find_host_key(&self.settings, &agreed.names.host_key).ok_or(NO_HOST_KEY)?;
         let mut reply = Vec::with_capacity(4096);
-        reply.put_u8(msg::SSH_MSG_KEX_ECDH_REPLY);
+        reply.put_u8(signed.reply_number);
         reply.put_string(&host_key.blob);
         reply.put_string(&signed.server_value);
         reply.put_string(signature_blob);
@@ -199,3 +265,9 @@ impl Transport {
 }
 
 const NO_HOST_KEY: TransportError = TransportError::CryptoFailed { what: "finding the host key" };
+
+fn parse_prime_sizes(mut fields: Reader<'_>) -> Result<PrimeSizes, WireError> {
+    let sizes = PrimeSizes { minimum: fields.u32()?, wanted: fields.u32()?, maximum: fields.u32()? };
+    fields.finish()?;
+    Ok(sizes)
+}

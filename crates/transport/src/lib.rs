@@ -43,6 +43,7 @@ mod versions;
 pub use error::TransportError;
 pub use event::Event;
 pub use hand_over::HandOverState;
+pub use kex::ModpGroup;
 pub use negotiate::Negotiated;
 pub use packet_writer::PacketWriter;
 pub use settings::{Compression, HostKey, ServerSettings};

@@ -2,7 +2,6 @@
 
 use crate::{
     Transport,
-    kex::progress::Exchange,
     limits::{BUSY_INPUT, IDLE_BUFFER, MOST_UNSENT, MOST_UNSENT_BEFORE_LOGIN},
 };
 
@@ -34,7 +33,7 @@ impl Transport {
     }
 
     /// Whether more bytes can be taken now. Not while there is enough for [`Transport::next_event`] to go on with, the
-    /// peer lets our output pile up, a signature is awaited, or the connection has ended.
+    /// peer lets our output pile up, a signature or a group is awaited, or the connection has ended.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.ended.is_none() && self.opens_packets() && self.missing_input() > 0
@@ -52,8 +51,7 @@ impl Transport {
     /// Whether the next packet may be opened.
     pub(crate) fn opens_packets(&self) -> bool {
         let most_unsent = if self.authenticated { MOST_UNSENT } else { MOST_UNSENT_BEFORE_LOGIN };
-        let signature_awaited = matches!(self.exchange, Exchange::AwaitingSignature(_));
-        !signature_awaited && !self.waits_for_hand_over() && self.output.len() < most_unsent
+        !self.exchange.waits_for_the_owner() && !self.waits_for_hand_over() && self.output.len() < most_unsent
     }
 
     /// Sealed bytes for the socket.

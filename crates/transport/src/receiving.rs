@@ -17,8 +17,8 @@ impl Transport {
         if self.peer.identification.is_none() {
             return self.read_identification();
         }
-        if self.ask_for_signature() {
-            return Ok(Some(Happening::SignExchangeHash));
+        if let Some(question) = self.ask_the_owner() {
+            return Ok(Some(question));
         }
         while self.opens_packets() {
             let Some(opened) = self.incoming.open(&mut self.input, self.settings.largest_packet)? else {
@@ -57,7 +57,7 @@ impl Transport {
             msg::SSH_MSG_DISCONNECT..=msg::SSH_MSG_DEBUG => true,
             msg::SSH_MSG_KEXINIT => !self.exchange.binds_the_peer(),
             msg::SSH_MSG_NEWKEYS => matches!(self.exchange, Exchange::AwaitingNewKeys { .. }),
-            FIRST_OF_METHOD..=LAST_OF_METHOD => matches!(self.exchange, Exchange::AwaitingPublicValue { .. }),
+            FIRST_OF_METHOD..=LAST_OF_METHOD => self.exchange.waits_for_the_method(),
             0 => false,
             _ => !in_first_exchange && !self.exchange.binds_the_peer(),
         };
@@ -77,7 +77,7 @@ impl Transport {
             msg::SSH_MSG_PING => self.answer_ping(&opened).map(|()| None),
             msg::SSH_MSG_KEXINIT => self.take_kexinit(&opened).map(|()| None),
             msg::SSH_MSG_NEWKEYS => self.take_new_keys(&opened).map(Some),
-            FIRST_OF_METHOD..=LAST_OF_METHOD => self.take_public_value(&opened),
+            FIRST_OF_METHOD..=LAST_OF_METHOD => self.take_method_message(&opened),
             _ => {
                 self.last_sequence = opened.sequence;
                 Ok(Some(Happening::Packet(opened)))

@@ -13,6 +13,10 @@ pub(crate) const ALL_CIPHERS: &[&str] = &[
     "aes128-ctr",
     "aes192-ctr",
     "aes256-ctr",
+    "aes128-cbc",
+    "aes192-cbc",
+    "aes256-cbc",
+    "3des-cbc",
 ];
 
 pub(crate) const ALL_MACS: &[&str] = &[
@@ -26,6 +30,12 @@ pub(crate) const ALL_MACS: &[&str] = &[
     "hmac-sha2-256",
     "hmac-sha2-512",
     "hmac-sha1",
+    "hmac-sha1-96-etm@openssh.com",
+    "hmac-md5-etm@openssh.com",
+    "hmac-md5-96-etm@openssh.com",
+    "hmac-sha1-96",
+    "hmac-md5",
+    "hmac-md5-96",
 ];
 
 /// Keys that are nobody's; the IV is near its end, so that counters wrap.

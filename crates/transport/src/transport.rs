@@ -8,7 +8,7 @@ use wire::{Write, msg};
 use crate::{
     Event, Negotiated, PacketWriter, ServerSettings, TransportError,
     buffer::Buffer,
-    kex::progress::Exchange,
+    kex::{PrimeSizes, progress::Exchange},
     packets::{Direction, Incoming, Opened, Outgoing},
     rekey::RekeyClock,
     secret::Secret,
@@ -84,6 +84,7 @@ const HELD_OVERHEAD: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Happening {
     PeerIdentified,
+    ChooseGroup(PrimeSizes),
     SignExchangeHash,
     NewKeys { first: bool },
     Packet(Opened),
@@ -145,6 +146,9 @@ impl Transport {
     fn event(&self, happening: Happening) -> Event<'_> {
         match happening {
             Happening::PeerIdentified => Event::PeerIdentified { version: &self.peer.version },
+            Happening::ChooseGroup(PrimeSizes { minimum, wanted, maximum }) => {
+                Event::ChooseGroup { minimum, wanted, maximum }
+            }
             Happening::SignExchangeHash => self.signature_wanted(),
             Happening::NewKeys { first } => Event::NewKeys { first },
             Happening::Packet(opened) => Event::Packet(self.incoming.payload(&self.input, &opened)),

@@ -18,6 +18,6 @@ pub mod msg;
 mod reader;
 mod writer;
 
-pub use mpint::minimal_positive;
+pub use mpint::{minimal_positive, positive_magnitude};
 pub use reader::{NameList, Reader, WireError};
 pub use writer::Write;

@@ -73,15 +73,9 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.string()?).map_err(|_| WireError::NotUtf8)
     }
 
-    /// `mpint` that must be positive or zero: its magnitude without leading zero bytes.
-    /// Negative numbers and superfluous leading zeros (RFC 4251: "MUST NOT") are refused.
+    /// `mpint` that must be positive or zero: its magnitude ([`crate::positive_magnitude`]).
     pub fn positive_mpint(&mut self) -> Result<&'a [u8], WireError> {
-        match self.string()? {
-            [] => Ok(&[]),
-            [0, rest @ ..] if rest.first().is_some_and(|first| *first >= 0x80) => Ok(rest),
-            [first, ..] if *first == 0 || *first >= 0x80 => Err(WireError::BadMpint),
-            magnitude => Ok(magnitude),
-        }
+        crate::positive_magnitude(self.string()?)
     }
 
     /// `name-list`: comma separated printable US-ASCII names, none of them empty.

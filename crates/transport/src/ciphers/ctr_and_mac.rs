@@ -62,12 +62,12 @@ impl CtrAndMac {
         let (covered, tag) = packet.split_at_mut_checked(inside)?;
         if self.is_etm() {
             self.aes.apply(self.counter(position), covered.get_mut(LENGTH_FIELD..)?);
-            self.mac.compute(position.sequence, covered, tag);
+            self.mac.compute(position.sequence, covered, tag)
         } else {
-            self.mac.compute(position.sequence, covered, tag);
+            self.mac.compute(position.sequence, covered, tag)?;
             self.aes.apply(self.counter(position), covered);
+            Some(())
         }
-        Some(())
     }
 
     /// Packets fill whole blocks, so the bytes before this packet tell its first counter.

@@ -1,8 +1,9 @@
 //! What protects packets: one [`PacketCipher`] for each direction, which opens and seals whole packets in place.
 //!
-//! None of them keeps a position of its own: where a direction stands is in [`Position`], so that a hand-over moves
-//! three numbers and the keys.
+//! None of them but CBC keeps a position of its own: where a direction stands is in [`Position`], so that a hand-over
+//! moves three numbers and the keys.
 
+mod cbc_and_mac;
 mod chacha_poly;
 mod ctr_and_mac;
 mod gcm;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{TransportError, macs::MacName, secret::Secret};
+use cbc_and_mac::CbcAndMac;
 use chacha_poly::ChaChaPoly;
 use ctr_and_mac::CtrAndMac;
 use gcm::Gcm;
@@ -30,16 +32,24 @@ pub(crate) enum CipherName {
     Aes128Ctr,
     Aes192Ctr,
     Aes256Ctr,
+    Aes128Cbc,
+    Aes192Cbc,
+    Aes256Cbc,
+    TripleDesCbc,
 }
 
 impl CipherName {
-    const NAMES: [(&'static str, Self); 6] = [
+    const NAMES: [(&'static str, Self); 10] = [
         ("chacha20-poly1305@openssh.com", Self::ChaCha20Poly1305),
         ("aes128-gcm@openssh.com", Self::Aes128Gcm),
         ("aes256-gcm@openssh.com", Self::Aes256Gcm),
         ("aes128-ctr", Self::Aes128Ctr),
         ("aes192-ctr", Self::Aes192Ctr),
         ("aes256-ctr", Self::Aes256Ctr),
+        ("aes128-cbc", Self::Aes128Cbc),
+        ("aes192-cbc", Self::Aes192Cbc),
+        ("aes256-cbc", Self::Aes256Cbc),
+        ("3des-cbc", Self::TripleDesCbc),
     ];
 
     pub(crate) fn by_name(name: &str) -> Option<Self> {
@@ -54,9 +64,9 @@ impl CipherName {
     pub(crate) fn key_length(self) -> usize {
         match self {
             Self::ChaCha20Poly1305 => 64,
-            Self::Aes256Gcm | Self::Aes256Ctr => 32,
-            Self::Aes192Ctr => 24,
-            Self::Aes128Gcm | Self::Aes128Ctr => 16,
+            Self::Aes256Gcm | Self::Aes256Ctr | Self::Aes256Cbc => 32,
+            Self::Aes192Ctr | Self::Aes192Cbc | Self::TripleDesCbc => 24,
+            Self::Aes128Gcm | Self::Aes128Ctr | Self::Aes128Cbc => 16,
         }
     }
 
@@ -64,15 +74,24 @@ impl CipherName {
     pub(crate) fn iv_length(self) -> usize {
         match self {
             Self::ChaCha20Poly1305 => 0,
+            Self::TripleDesCbc => 8,
             Self::Aes128Gcm | Self::Aes256Gcm => 12,
-            Self::Aes128Ctr | Self::Aes192Ctr | Self::Aes256Ctr => 16,
+            Self::Aes128Ctr
+            | Self::Aes192Ctr
+            | Self::Aes256Ctr
+            | Self::Aes128Cbc
+            | Self::Aes192Cbc
+            | Self::Aes256Cbc => 16,
         }
     }
 
     /// Bytes in one direction after which new keys are due: RFC 4344 section 3.2 says 2^(L/4) blocks of L bits for
     /// L ≥ 128 (2³² blocks of AES are 64 GiB) and 1 GiB for shorter blocks; ChaCha20's counts as 64 bits.
     pub(crate) fn bytes_before_rekey(self) -> u64 {
-        if self == Self::ChaCha20Poly1305 { 1 << 30 } else { 16 << 32 }
+        match self {
+            Self::ChaCha20Poly1305 | Self::TripleDesCbc => 1 << 30,
+            _ => 16 << 32,
+        }
     }
 }
 
@@ -117,6 +136,7 @@ pub(crate) enum PacketCipher {
     ChaChaPoly(Box<ChaChaPoly>),
     Gcm(Box<Gcm>),
     CtrAndMac(Box<CtrAndMac>),
+    CbcAndMac(Box<CbcAndMac>),
 }
 
 impl PacketCipher {
@@ -127,6 +147,9 @@ impl PacketCipher {
             CipherName::Aes128Ctr | CipherName::Aes192Ctr | CipherName::Aes256Ctr => {
                 CtrAndMac::new(keys).map(|cipher| Self::CtrAndMac(Box::new(cipher)))
             }
+            CipherName::Aes128Cbc | CipherName::Aes192Cbc | CipherName::Aes256Cbc | CipherName::TripleDesCbc => {
+                CbcAndMac::new(keys).map(|cipher| Self::CbcAndMac(Box::new(cipher)))
+            }
         };
         built.ok_or(TransportError::CryptoFailed { what: "cipher set-up" })
     }
@@ -136,6 +159,7 @@ impl PacketCipher {
         match self {
             Self::None | Self::ChaChaPoly(_) => 8,
             Self::Gcm(_) | Self::CtrAndMac(_) => 16,
+            Self::CbcAndMac(cipher) => cipher.block_size(),
         }
     }
 
@@ -146,6 +170,7 @@ impl PacketCipher {
             Self::None => true,
             Self::ChaChaPoly(_) | Self::Gcm(_) => false,
             Self::CtrAndMac(cipher) => !cipher.is_etm(),
+            Self::CbcAndMac(cipher) => !cipher.is_etm(),
         }
     }
 
@@ -155,6 +180,7 @@ impl PacketCipher {
             Self::None => 0,
             Self::ChaChaPoly(_) | Self::Gcm(_) => 16,
             Self::CtrAndMac(cipher) => cipher.tag_length(),
+            Self::CbcAndMac(cipher) => cipher.tag_length(),
         }
     }
 
@@ -169,29 +195,53 @@ impl PacketCipher {
             Self::None | Self::Gcm(_) => first.first_chunk().map(|field| u32::from_be_bytes(*field)),
             Self::ChaChaPoly(cipher) => cipher.packet_length(position, first),
             Self::CtrAndMac(cipher) => cipher.packet_length(position, first),
+            Self::CbcAndMac(cipher) => cipher.packet_length(first),
         }
     }
 
     /// Checks and deciphers a whole packet in place, from the length field to the tag.
-    pub(crate) fn open(&self, position: &Position, packet: &mut [u8]) -> Result<(), TransportError> {
+    pub(crate) fn open(&mut self, position: &Position, packet: &mut [u8]) -> Result<(), TransportError> {
         let opened = match self {
             Self::None => Some(()),
             Self::ChaChaPoly(cipher) => cipher.open(position, packet),
             Self::Gcm(cipher) => cipher.open(position, packet),
             Self::CtrAndMac(cipher) => cipher.open(position, packet),
+            Self::CbcAndMac(cipher) => cipher.open(position, packet),
         };
         opened.ok_or(TransportError::MacIncorrect)
     }
 
     /// Enciphers a whole packet in place, whose length field is filled in, and writes the tag into its last bytes.
-    pub(crate) fn seal(&self, position: &Position, packet: &mut [u8]) -> Result<(), TransportError> {
+    pub(crate) fn seal(&mut self, position: &Position, packet: &mut [u8]) -> Result<(), TransportError> {
         let sealed = match self {
             Self::None => Some(()),
             Self::ChaChaPoly(cipher) => cipher.seal(position, packet),
             Self::Gcm(cipher) => cipher.seal(position, packet),
             Self::CtrAndMac(cipher) => cipher.seal(position, packet),
+            Self::CbcAndMac(cipher) => cipher.seal(position, packet),
         };
         sealed.ok_or(TransportError::CryptoFailed { what: "sealing a packet" })
+    }
+
+    /// The keys with which another process goes on.
+    pub(crate) fn keys_to_go_on(&self, mut keys: DirectionKeys) -> DirectionKeys {
+        if let Self::CbcAndMac(cipher) = self {
+            keys.iv = cipher.iv();
+        }
+        keys
+    }
+
+    /// Whether the peer may learn from when and how a forged packet is refused what it deciphers to (CVE-2008-5161):
+    /// CBC lets anybody put enciphered blocks of before in front, where the length is.
+    pub(crate) fn tells_by_refusing(&self) -> bool {
+        matches!(self, Self::CbcAndMac(cipher) if !cipher.is_etm())
+    }
+
+    /// The work of a MAC over `length` bytes, for nothing.
+    pub(crate) fn waste_mac(&self, length: usize) {
+        if let Self::CbcAndMac(cipher) = self {
+            cipher.waste_mac(length);
+        }
     }
 }
 
@@ -227,25 +277,27 @@ mod tests {
             blocks in 1usize..70, sequence: u32, packets in 0u64..1 << 40, at: prop::sample::Index, bit in 0u8..8,
         ) {
             for (name, keys) in every_protection() {
-                let cipher = PacketCipher::new(&keys).unwrap();
+                // Each packet is its chain's first one.
+                let fresh = || PacketCipher::new(&keys).unwrap();
+                let cipher = fresh();
                 let position = Position { sequence, packets, bytes: packets * 32 };
                 let plain = packet_with_length(&cipher, blocks);
                 let mut sealed = plain.clone();
-                cipher.seal(&position, &mut sealed).unwrap();
+                fresh().seal(&position, &mut sealed).unwrap();
                 let until_tag = plain.len() - cipher.tag_length();
                 prop_assert_ne!(&sealed[4..until_tag], &plain[4..until_tag], "{}", name);
 
                 let told = cipher.packet_length(&position, &sealed[..cipher.bytes_to_tell_length()]);
                 prop_assert_eq!(&told.unwrap().to_be_bytes(), &plain[..4], "{}", name);
                 let mut opened = sealed.clone();
-                prop_assert!(cipher.open(&position, &mut opened).is_ok(), "{}", name);
+                prop_assert!(fresh().open(&position, &mut opened).is_ok(), "{}", name);
                 prop_assert_eq!(&opened[4..until_tag], &plain[4..until_tag], "{}", name);
 
                 let mut forged = sealed.clone();
                 forged[at.index(sealed.len())] ^= 1 << bit;
-                prop_assert_eq!(cipher.open(&position, &mut forged), Err(TransportError::MacIncorrect), "{}", name);
+                prop_assert_eq!(fresh().open(&position, &mut forged), Err(TransportError::MacIncorrect), "{}", name);
                 let elsewhere = Position { sequence: sequence.wrapping_add(1), packets: packets + 1, bytes: position.bytes + 16 };
-                prop_assert_eq!(cipher.open(&elsewhere, &mut sealed), Err(TransportError::MacIncorrect), "{}", name);
+                prop_assert_eq!(fresh().open(&elsewhere, &mut sealed), Err(TransportError::MacIncorrect), "{}", name);
             }
         }
     }
@@ -253,7 +305,7 @@ mod tests {
     #[test]
     fn short_packets_are_errors_not_panics() {
         for (name, keys) in every_protection() {
-            let cipher = PacketCipher::new(&keys).unwrap();
+            let mut cipher = PacketCipher::new(&keys).unwrap();
             for length in 0..24 {
                 let mut packet = vec![0; length];
                 assert!(cipher.open(&Position::default(), &mut packet).is_err(), "{name} {length}");

@@ -38,7 +38,7 @@ impl Curve {
     }
 
     /// Bytes of a public value; on the NIST curves that of an uncompressed point, the only form that peers send.
-    fn public_length(self) -> usize {
+    pub(super) fn public_length(self) -> usize {
         match self {
             Self::X25519 => 32,
             Self::P256 => 65,

@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use wire::Write;
 use zeroize::Zeroizing;
 
-use super::KexMethod;
+use super::{ExchangedGroup, KexMethod};
 use crate::{
     ciphers::{CipherName, DirectionKeys},
     macs::MacName,
@@ -23,16 +23,18 @@ pub(crate) struct HashInput<'a> {
     pub(crate) server_kexinit: &'a [u8],
     /// K_S
     pub(crate) host_key: &'a [u8],
-    /// Q_C or C_INIT
+    /// What a group exchange (RFC 4419 section 3) puts here: the sizes as the client sent them, p and g.
+    pub(crate) exchanged_group: Option<&'a ExchangedGroup>,
+    /// e, Q_C or C_INIT
     pub(crate) client_value: &'a [u8],
-    /// Q_S or S_REPLY
+    /// f, Q_S or S_REPLY
     pub(crate) server_value: &'a [u8],
     /// K, encoded
     pub(crate) shared_secret: &'a Secret,
 }
 
-/// H. Public values are strings in all methods of this crate; those over finite fields (RFC 4253 section 8) would put
-/// mpints.
+/// H. Public values are strings; those over finite fields (RFC 4253 section 8) are contents of mpints, which makes
+/// mpints of them.
 pub(crate) fn exchange_hash(method: KexMethod, input: &HashInput<'_>) -> Vec<u8> {
     let mut hashed = Zeroizing::new(Vec::with_capacity(8192));
     hashed.put_string(input.client_version);
@@ -40,6 +42,13 @@ pub(crate) fn exchange_hash(method: KexMethod, input: &HashInput<'_>) -> Vec<u8>
     hashed.put_string(input.client_kexinit);
     hashed.put_string(input.server_kexinit);
     hashed.put_string(input.host_key);
+    if let Some(ExchangedGroup { sizes, group }) = input.exchanged_group {
+        hashed.put_u32(sizes.minimum);
+        hashed.put_u32(sizes.wanted);
+        hashed.put_u32(sizes.maximum);
+        hashed.put_mpint(&group.prime);
+        hashed.put_mpint(&group.generator);
+    }
     hashed.put_string(input.client_value);
     hashed.put_string(input.server_value);
     hashed.put_bytes(input.shared_secret.bytes());

@@ -59,7 +59,7 @@ impl<Stream: Default> Direction<Stream> {
     pub(crate) fn into_hand_over(self) -> HandedOver {
         HandedOver {
             position: self.position,
-            keys: self.keys,
+            keys: self.keys.map(|keys| self.cipher.keys_to_go_on(keys)),
             will_compress: self.will_compress,
             compresses: self.stream.is_some(),
         }

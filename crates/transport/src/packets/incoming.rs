@@ -4,7 +4,7 @@ use super::{Inflater, direction::Direction};
 use crate::{
     TransportError,
     buffer::Buffer,
-    ciphers::LENGTH_FIELD,
+    ciphers::{LENGTH_FIELD, LONGEST_TAG},
     limits::{PACKETS_UNDER_ONE_KEY, SMALLEST_PACKET, SMALLEST_PADDING},
 };
 
@@ -14,6 +14,8 @@ pub(crate) struct Incoming {
     pub(crate) direction: Direction<Inflater>,
     /// Bytes of the next packet from length field to tag, once that is known.
     next_packet: Option<usize>,
+    /// A packet was refused; so many bytes are still read, for nothing, before anybody is told.
+    discarding: Option<usize>,
 }
 
 /// A packet that has been opened.
@@ -35,11 +37,14 @@ pub(crate) enum PayloadPlace {
 impl Incoming {
     /// `direction` before its next packet.
     pub(crate) fn new(direction: Direction<Inflater>) -> Self {
-        Self { direction, next_packet: None }
+        Self { direction, next_packet: None, discarding: None }
     }
 
     /// How many bytes are missing from the next packet, as far as that is known; 0 if it can be opened or refused.
     pub(crate) fn missing(&self, input: &Buffer, largest: usize) -> usize {
+        if self.discarding.is_some() {
+            return usize::from(input.len() == 0);
+        }
         let wanted = match self.total_length(input, largest) {
             Ok(total) => total.unwrap_or_else(|| self.direction.cipher.bytes_to_tell_length()),
             Err(_) => 0,
@@ -58,6 +63,38 @@ impl Incoming {
 
     /// Opens the next packet if all of it is there. `largest` bounds packet_length, and what a packet inflates to.
     pub(crate) fn open(&mut self, input: &mut Buffer, largest: usize) -> Result<Option<Opened>, TransportError> {
+        if self.discarding.is_some() {
+            return self.discard(input);
+        }
+        let before = input.len();
+        match self.open_next(input, largest) {
+            Err(error) if is_before_authentication(&error) && self.direction.cipher.tells_by_refusing() => {
+                let taken = before.saturating_sub(input.len());
+                self.begin_to_discard(taken, largest);
+                self.discard(input)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Whatever is wrong with a packet, the connection ends after the same number of bytes from its beginning, after a
+    /// MAC over as many, with the same error.
+    fn begin_to_discard(&mut self, taken: usize, largest: usize) {
+        let length_of_any_packet = largest.saturating_add(LENGTH_FIELD).saturating_add(LONGEST_TAG);
+        let left = length_of_any_packet.saturating_sub(taken);
+        self.direction.cipher.waste_mac(left);
+        self.discarding = Some(left);
+    }
+
+    fn discard(&mut self, input: &mut Buffer) -> Result<Option<Opened>, TransportError> {
+        let left = self.discarding.unwrap_or(0);
+        let now = left.min(input.len());
+        input.consume(now);
+        self.discarding = Some(left.saturating_sub(now));
+        if now == left { Err(TransportError::MacIncorrect) } else { Ok(None) }
+    }
+
+    fn open_next(&mut self, input: &mut Buffer, largest: usize) -> Result<Option<Opened>, TransportError> {
         // Remembered, so that a packet that comes in pieces costs this once.
         self.next_packet = self.total_length(input, largest)?;
         let Some(total) = self.next_packet.filter(|total| *total <= input.len()) else {
@@ -121,6 +158,16 @@ impl Incoming {
         let number = inflater.inflate(input.taken(from, length), largest)?;
         Ok(Opened { number, payload: PayloadPlace::Inflated, ..opened })
     }
+}
+
+/// Whether the MAC has not been found right when this is noticed.
+fn is_before_authentication(error: &TransportError) -> bool {
+    matches!(
+        error,
+        TransportError::MacIncorrect
+            | TransportError::BadPacketLength { .. }
+            | TransportError::UnevenPacketLength { .. }
+    )
 }
 
 /// Bytes of payload in an opened packet, of which `inside` bytes are not tag.

@@ -1,10 +1,11 @@
 //! Every algorithm, through a whole connection.
 
 use super::*;
+use crate::ciphers::CipherName;
 
 fn protections() -> impl Iterator<Item = Choice> {
     ALL_CIPHERS.iter().flat_map(|cipher| {
-        let aead = !cipher.ends_with("-ctr");
+        let aead = CipherName::by_name(cipher).unwrap().is_aead();
         let macs = if aead { &ALL_MACS[..1] } else { ALL_MACS };
         macs.iter().map(|mac| Choice { cipher, mac, ..USUAL })
     })
@@ -57,8 +58,11 @@ fn the_first_name_of_the_clients_list_wins() {
 fn no_match_names_the_kind_and_the_offer() {
     let no_match = |choice: Choice| Pair::new(choice).exchange().unwrap_err().to_string();
     for (choice, text) in [
-        (Choice { cipher: "3des-cbc", ..USUAL }, "no matching cipher found. Their offer: 3des-cbc"),
-        (Choice { cipher: "aes128-ctr", mac: "hmac-md5", ..USUAL }, "no matching MAC found. Their offer: hmac-md5"),
+        (Choice { cipher: "arcfour", ..USUAL }, "no matching cipher found. Their offer: arcfour"),
+        (
+            Choice { cipher: "aes128-ctr", mac: "hmac-ripemd160", ..USUAL },
+            "no matching MAC found. Their offer: hmac-ripemd160",
+        ),
         (Choice { compression: "zlib", ..USUAL }, "no matching compression method found. Their offer: zlib"),
     ] {
         assert_eq!(no_match(choice), text);
@@ -83,11 +87,14 @@ fn unacceptable_public_values_end_the_exchange() {
         ("ecdh-sha2-nistp384", &[&[4; 97], &[4; 65]]),
         ("ecdh-sha2-nistp521", &[&[4; 133]]),
         ("mlkem768x25519-sha256", &[&zero_kem, &[0; 1215], &[0; 1216], &[0; 32]]),
+        ("mlkem768nistp256-sha256", &[&[4; 1249], &[0; 1249], &[0; 1216]]),
+        ("diffie-hellman-group14-sha256", &[&[], &[1], &[0x80], &[0; 256], &[0x7f; 257]]),
+        ("diffie-hellman-group1-sha1", &[&[2], &[0x7f; 129]]),
         ("sntrup761x25519-sha512", &[&[0; 1190], &[0; 1189]]),
     ] {
         for value in values {
             let method = crate::kex::KexMethod::by_name(kex).unwrap();
-            let refused = method.answer(value).unwrap_err();
+            let refused = method.answer(value, None).unwrap_err();
             assert!(matches!(refused, TransportError::BadPublicValue { .. }), "{kex} {}: {refused}", value.len());
         }
     }

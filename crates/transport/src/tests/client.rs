@@ -12,7 +12,7 @@ use super::Choice;
 use crate::{
     buffer::Buffer,
     ciphers::CipherName,
-    kex::{HashInput, KexMethod, KeySource, exchange_hash},
+    kex::{ExchangedGroup, HashInput, KexMethod, KeySource, ModpGroup, PrimeSizes, exchange_hash},
     limits::LARGEST_PACKET,
     macs::MacName,
     packets::{Direction, Incoming, Outgoing, PACKET_HEADER},
@@ -31,7 +31,9 @@ pub(super) struct Client {
     server_version: Option<Vec<u8>>,
     my_kexinit: Option<Vec<u8>>,
     server_kexinit: Option<Vec<u8>>,
-    secret: Option<Ephemeral>,
+    /// With the public value.
+    secret: Option<(Ephemeral, Vec<u8>)>,
+    pub(super) exchanged_group: Option<ExchangedGroup>,
     next_incoming: Option<crate::ciphers::DirectionKeys>,
     session_id: Option<Vec<u8>>,
     /// Payloads that are not about key exchange.
@@ -46,6 +48,7 @@ enum Ephemeral {
     Curve(EphemeralPrivateKey),
     MlKem(Box<kem::DecapsulationKey<kem::AlgorithmId>>, EphemeralPrivateKey),
     Sntrup(Box<sntrup::sntrup761::DecapsulationKey>, EphemeralPrivateKey),
+    Modp(crypto_ffi::DiffieHellman),
 }
 
 impl Client {
@@ -60,6 +63,7 @@ impl Client {
             my_kexinit: None,
             server_kexinit: None,
             secret: None,
+            exchanged_group: None,
             next_incoming: None,
             session_id: None,
             received: Vec::new(),
@@ -154,13 +158,25 @@ impl Client {
             msg::SSH_MSG_KEXINIT => {
                 self.start_key_exchange();
                 self.server_kexinit = Some(payload);
-                let (secret, public) = make_ephemeral(self.choice.kex);
-                self.secret = Some(secret);
-                let mut init = vec![msg::SSH_MSG_KEX_ECDH_INIT];
-                init.put_string(public);
-                self.send_now(&init);
+                let method = KexMethod::by_name(self.choice.kex).unwrap();
+                if method.exchanges_group() {
+                    let PrimeSizes { minimum, wanted, maximum } = self.choice.prime_sizes;
+                    let mut request = vec![msg::SSH_MSG_KEX_DH_GEX_REQUEST];
+                    [minimum, wanted, maximum].into_iter().for_each(|size| request.put_u32(size));
+                    self.send_now(&request);
+                } else {
+                    self.send_public_value(msg::SSH_MSG_KEX_ECDH_INIT, make_ephemeral(method));
+                }
             }
-            msg::SSH_MSG_KEX_ECDH_REPLY => self.take_reply(&payload),
+            msg::SSH_MSG_KEX_DH_GEX_GROUP if self.waits_for_group() => {
+                let mut reader = Reader::new(&payload[1..]);
+                let [prime, generator] = [(); 2].map(|()| reader.positive_mpint().unwrap().to_vec());
+                let group = ModpGroup { prime, generator };
+                let secret = make_modp(&group);
+                self.exchanged_group = Some(ExchangedGroup { sizes: self.choice.prime_sizes, group });
+                self.send_public_value(msg::SSH_MSG_KEX_DH_GEX_INIT, secret);
+            }
+            msg::SSH_MSG_KEX_ECDH_REPLY | msg::SSH_MSG_KEX_DH_GEX_REPLY => self.take_reply(&payload),
             msg::SSH_MSG_NEWKEYS => {
                 let keys = self.next_incoming.take().unwrap();
                 let compresses = self.choice.compression != "none";
@@ -172,30 +188,36 @@ impl Client {
         }
     }
 
+    fn waits_for_group(&self) -> bool {
+        self.exchanged_group.is_none() && KexMethod::by_name(self.choice.kex).unwrap().exchanges_group()
+    }
+
+    fn send_public_value(&mut self, number: u8, (secret, public): (Ephemeral, Vec<u8>)) {
+        let mut init = vec![number];
+        init.put_string(&public);
+        self.secret = Some((secret, public));
+        self.send_now(&init);
+    }
+
     /// The "signature" of a test host is the exchange hash itself: both sides must have computed the same.
     fn take_reply(&mut self, payload: &[u8]) {
         let mut reader = Reader::new(&payload[1..]);
         let (host_key, server_value) = (reader.string().unwrap(), reader.string().unwrap());
         let signature = reader.string().unwrap();
         reader.finish().unwrap();
-        let (secret, public) = match self.secret.take().unwrap() {
-            Ephemeral::Curve(mine) => {
-                let public = mine.compute_public_key().unwrap().as_ref().to_vec();
-                (mpint(&agree(mine, server_value)), public)
-            }
+        let (secret, public) = self.secret.take().unwrap();
+        let secret = match secret {
+            Ephemeral::Curve(mine) => mpint(&agree(mine, server_value)),
+            Ephemeral::Modp(mine) => mpint(&mine.agree(wire::positive_magnitude(server_value).unwrap()).unwrap()),
             Ephemeral::MlKem(kem_key, mine) => {
-                let public = mine.compute_public_key().unwrap().as_ref().to_vec();
-                let public = [kem_key.encapsulation_key().unwrap().key_bytes().unwrap().as_ref(), &public].concat();
                 let kem_secret = kem_key.decapsulate(server_value[..1088].into()).unwrap();
                 let both = [kem_secret.as_ref(), &agree(mine, &server_value[1088..])].concat();
-                (string(digest::digest(&digest::SHA256, &both).as_ref()), public)
+                string(digest::digest(&digest::SHA256, &both).as_ref())
             }
             Ephemeral::Sntrup(kem_key, mine) => {
-                let public = mine.compute_public_key().unwrap().as_ref().to_vec();
-                let public = [kem_key.encapsulation_key().as_ref(), &public].concat();
                 let ciphertext = sntrup::sntrup761::Ciphertext::try_from(&server_value[..1039]).unwrap();
                 let both = [kem_key.decapsulate(&ciphertext).as_ref(), &agree(mine, &server_value[1039..])].concat();
-                (string(digest::digest(&digest::SHA512, &both).as_ref()), public)
+                string(digest::digest(&digest::SHA512, &both).as_ref())
             }
         };
         let shared_secret = Secret::from(secret);
@@ -209,6 +231,7 @@ impl Client {
                 client_kexinit: &my_kexinit,
                 server_kexinit: &self.server_kexinit.take().unwrap(),
                 host_key,
+                exchanged_group: self.exchanged_group.take().as_ref(),
                 client_value: &public,
                 server_value,
                 shared_secret: &shared_secret,
@@ -234,21 +257,30 @@ impl Client {
     }
 }
 
-fn make_ephemeral(kex: &str) -> (Ephemeral, Vec<u8>) {
+fn make_modp(group: &ModpGroup) -> (Ephemeral, Vec<u8>) {
+    let mine = crypto_ffi::DiffieHellman::new(&group.prime, &group.generator, 256).unwrap();
+    let mut public = mpint(&mine.public_value().unwrap());
+    (Ephemeral::Modp(mine), public.split_off(4))
+}
+
+fn make_ephemeral(method: KexMethod) -> (Ephemeral, Vec<u8>) {
+    if let Some(group) = method.numbered_group() {
+        return make_modp(&group);
+    }
     let curve = |algorithm| {
         let mine = EphemeralPrivateKey::generate(algorithm, &SystemRandom::new()).unwrap();
         let public = mine.compute_public_key().unwrap().as_ref().to_vec();
         (mine, public)
     };
-    let algorithm = match KexMethod::by_name(kex).unwrap() {
-        KexMethod::NistP256 => &agreement::ECDH_P256,
+    let algorithm = match method {
+        KexMethod::NistP256 | KexMethod::MlKem768NistP256 => &agreement::ECDH_P256,
         KexMethod::NistP384 => &agreement::ECDH_P384,
         KexMethod::NistP521 => &agreement::ECDH_P521,
         _ => &agreement::X25519,
     };
     let (mine, public) = curve(algorithm);
-    match KexMethod::by_name(kex).unwrap() {
-        KexMethod::MlKem768X25519 => {
+    match method {
+        KexMethod::MlKem768X25519 | KexMethod::MlKem768NistP256 => {
             let kem_key = kem::DecapsulationKey::generate(&kem::ML_KEM_768).unwrap();
             let both = [kem_key.encapsulation_key().unwrap().key_bytes().unwrap().as_ref(), &public].concat();
             (Ephemeral::MlKem(Box::new(kem_key), mine), both)

@@ -1,7 +1,9 @@
 //! Both roles against each other, in memory.
 
 mod algorithms;
+mod cbc;
 mod client;
+mod group_exchange;
 mod hand_over;
 mod hostile;
 mod rekeying;
@@ -12,12 +14,15 @@ use sandbox::LockedDown;
 use wire::msg;
 
 use crate::{
-    Event, HandOverState, ServerSettings, Transport, TransportError, limits,
+    Event, HandOverState, ModpGroup, ServerSettings, Transport, TransportError,
+    kex::PrimeSizes,
+    limits,
     test_support::{ALL_CIPHERS, ALL_MACS, settings_for_a_test},
 };
 
 const ALL_KEX: &[&str] = &[
     "mlkem768x25519-sha256",
+    "mlkem768nistp256-sha256",
     "sntrup761x25519-sha512",
     "sntrup761x25519-sha512@openssh.com",
     "curve25519-sha256",
@@ -25,6 +30,13 @@ const ALL_KEX: &[&str] = &[
     "ecdh-sha2-nistp256",
     "ecdh-sha2-nistp384",
     "ecdh-sha2-nistp521",
+    "diffie-hellman-group1-sha1",
+    "diffie-hellman-group14-sha1",
+    "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+    "diffie-hellman-group-exchange-sha1",
+    "diffie-hellman-group-exchange-sha256",
 ];
 
 /// What the client offers: one of each.
@@ -39,6 +51,8 @@ struct Choice {
     strict: bool,
     ext_info: bool,
     first_kex_packet_follows: bool,
+    /// For a group exchange.
+    prime_sizes: PrimeSizes,
 }
 
 const USUAL: Choice = Choice {
@@ -50,6 +64,7 @@ const USUAL: Choice = Choice {
     strict: true,
     ext_info: false,
     first_kex_packet_follows: false,
+    prime_sizes: PrimeSizes { minimum: 2048, wanted: 2048, maximum: 2048 },
 };
 
 fn settings() -> ServerSettings {
@@ -63,6 +78,8 @@ struct Pair {
     /// Payloads that the server was given.
     received: Vec<Vec<u8>>,
     told: Vec<String>,
+    /// What group exchanges get.
+    moduli: Option<ModpGroup>,
 }
 
 impl Pair {
@@ -72,6 +89,7 @@ impl Pair {
             server: Transport::accept(settings(), &LockedDown::not_locked_down_for_a_test()),
             received: Vec::new(),
             told: Vec::new(),
+            moduli: None,
         }
     }
 
@@ -150,6 +168,10 @@ impl Pair {
             let hash = match self.server.next_event()? {
                 None => return Ok(()),
                 Some(Event::SignExchangeHash { exchange_hash, .. }) => exchange_hash.to_vec(),
+                Some(Event::ChooseGroup { .. }) => {
+                    self.server.group(self.moduli.clone())?;
+                    continue;
+                }
                 Some(Event::Packet(payload)) => {
                     self.received.push(payload.to_vec());
                     continue;

@@ -170,6 +170,10 @@ impl EchoServer {
                     transport.signature(&signature)?;
                     continue;
                 }
+                Some(Event::ChooseGroup { .. }) => {
+                    transport.group(None)?;
+                    continue;
+                }
                 Some(Event::NewKeys { first }) => {
                     assert_eq!(first, served.key_exchanges == 0);
                     served.key_exchanges += 1;
