@@ -59,6 +59,7 @@ install: release
 	install -m 755 target/release/sshd $(DESTDIR)$(PREFIX)/sbin/sshd
 	for program in $(PROGRAMS); do install -m 755 target/release/$$program $(DESTDIR)$(LIBEXECDIR)/ || exit 1; done
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sshd_config ] || install -m 644 etc/sshd_config $(DESTDIR)$(SYSCONFDIR)/sshd_config
+	[ -e $(DESTDIR)$(SYSCONFDIR)/moduli ] || install -m 644 etc/moduli $(DESTDIR)$(SYSCONFDIR)/moduli
 	install -m 644 docs/generated/sshd_config.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 docs/generated/sshd.8 docs/manual/sftp-server.8 $(DESTDIR)$(MANDIR)/man8/
 	for page in man5/sshd_config.5 man8/sshd.8; do \

@@ -27,8 +27,10 @@ pub fn settings() -> ServerSettings {
             "curve25519-sha256",
             "ecdh-sha2-nistp256",
             "ecdh-sha2-nistp521",
+            "diffie-hellman-group14-sha256",
+            "diffie-hellman-group-exchange-sha256",
         ]),
-        ciphers: names(&["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes128-ctr"]),
+        ciphers: names(&["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes128-ctr", "aes128-cbc"]),
         macs: names(&["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"]),
         compression: Compression::Delayed,
         host_keys: vec![HostKey { algorithm: "ssh-ed25519".to_owned(), index: 0, blob: HOST_KEY.to_vec() }],
@@ -64,6 +66,10 @@ fn take_events(transport: &mut Transport) -> Result<(), TransportError> {
         let hash = match transport.next_event()? {
             None => return Ok(()),
             Some(Event::SignExchangeHash { exchange_hash, .. }) => exchange_hash.to_vec(),
+            Some(Event::ChooseGroup { .. }) => {
+                transport.group(None)?;
+                continue;
+            }
             Some(_) => continue,
         };
         transport.signature(&hash)?;

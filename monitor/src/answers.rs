@@ -3,6 +3,7 @@
 
 pub(crate) mod check_password;
 pub(crate) mod check_signature;
+pub(crate) mod choose_group;
 pub(crate) mod look_up_user;
 pub(crate) mod query_key;
 pub(crate) mod sign_exchange;

@@ -5,8 +5,8 @@ use ipc::start::OfferedHostKey;
 use keys::{KeyError, PrivateKey};
 use thiserror::Error;
 
-/// Lengths of the exchange hashes that there are: SHA-256, SHA-384, SHA-512.
-const HASH_LENGTHS: [usize; 3] = [32, 48, 64];
+/// Lengths of the exchange hashes that there are: SHA-1, SHA-256, SHA-384, SHA-512.
+const HASH_LENGTHS: [usize; 4] = [20, 32, 48, 64];
 
 /// All host keys, in the order of the configuration.
 pub(crate) struct HostKeys {

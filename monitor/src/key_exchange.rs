@@ -3,6 +3,7 @@
 use ipc::Answering;
 use ipc::phases::{ExchangeToSign, KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, NamingUser};
 
+use crate::answers::choose_group::choose_group;
 use crate::answers::sign_exchange::sign_exchange;
 use crate::connection::Connection;
 use crate::ending::Ending;
@@ -30,19 +31,26 @@ impl SignedExchange {
     }
 }
 
-/// Until the host key has signed. Once: the link goes on in a phase that has no word for signing.
+/// Until the host key has signed; a group may be asked for before. Once: the link goes on in a phase that has no word for signing.
 pub(crate) fn exchange_keys(
     connection: &mut Connection,
     child: &PreauthChild,
     mut link: Answering<KeyExchange>,
 ) -> Result<(Answering<NamingUser>, SignedExchange), Ending> {
-    match child.next_request(connection, &mut link)? {
+    let mut request = child.next_request(connection, &mut link)?;
+    if let KeyExchangeRequest::ChooseGroup(sizes) = request {
+        let group = choose_group(connection, &sizes);
+        child.answer(connection, &link, &KeyExchangeAnswer::Group(group))?;
+        request = child.next_request(connection, &mut link)?;
+    }
+    match request {
         KeyExchangeRequest::SignExchange(exchange) => {
             let (signature, signed) =
                 sign_exchange(connection, exchange).map_err(|refusal| misbehaved(connection, &refusal.to_string()))?;
             child.answer(connection, &link, &KeyExchangeAnswer::Signed(signature))?;
             Ok((link.enter(), signed))
         }
+        KeyExchangeRequest::ChooseGroup(_) => Err(misbehaved(connection, "asks for a second group")),
         KeyExchangeRequest::Record(_) => Err(Ending::ChildMisbehaved), // taken out by next_request
     }
 }

@@ -36,6 +36,7 @@ mod key_exchange;
 mod keys_command;
 mod logged_in;
 mod methods;
+mod moduli;
 mod preauth_child;
 mod revoked_keys;
 mod signed_data;

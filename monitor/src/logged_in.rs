@@ -23,6 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use sys::process::{Child, Ended};
 
+use crate::answers::choose_group::choose_group;
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
 use crate::ending::{ExitStatus, unruly_end};
@@ -156,6 +157,9 @@ impl ServedLogin {
             LoggedInRequest::CloseSession { session } => {
                 self.close_session(session);
                 return Ok(None);
+            }
+            LoggedInRequest::ChooseGroup(sizes) => {
+                (LoggedInAnswer::Group(choose_group(&mut self.connection, &sizes)), Vec::new())
             }
             LoggedInRequest::SignRekey(exchange) => {
                 let signature = self.sign_rekey(&exchange).map_err(|refusal| Over::Misbehaved(refusal.to_string()))?;

@@ -5,7 +5,8 @@ use std::os::fd::BorrowedFd;
 use events::preauth::Event;
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, ExchangeToSign, HandingOver, HandingOverRequest,
-    KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, NamingUser, NamingUserAnswer, NamingUserRequest, OfferedKey,
+    KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, ModpGroup, NamingUser, NamingUserAnswer, NamingUserRequest,
+    OfferedKey, PrimeSizes,
 };
 use ipc::{Asking, IpcError, Phase, Secret};
 
@@ -66,11 +67,20 @@ impl<P: Phase> Monitor<P> {
 }
 
 impl Monitor<KeyExchange> {
+    /// A group for a group exchange; can be asked for once. `None` if there is nothing to choose from.
+    pub(crate) fn choose_group(&mut self, sizes: PrimeSizes) -> Result<Option<ModpGroup>, Ending> {
+        match self.link.ask(&KeyExchangeRequest::ChooseGroup(sizes)).map_err(monitor_gone)? {
+            KeyExchangeAnswer::Group(group) => Ok(group),
+            KeyExchangeAnswer::Signed(_) => Err(Ending::MonitorGone),
+        }
+    }
+
     /// Has the host key sign; can be done once.
     pub(crate) fn sign_exchange(mut self, to_sign: ExchangeToSign) -> Result<(Vec<u8>, Monitor<NamingUser>), Ending> {
-        let KeyExchangeAnswer::Signed(blob) =
-            self.link.ask(&KeyExchangeRequest::SignExchange(to_sign)).map_err(monitor_gone)?;
-        Ok((blob, Monitor::over(self.link.enter())))
+        match self.link.ask(&KeyExchangeRequest::SignExchange(to_sign)).map_err(monitor_gone)? {
+            KeyExchangeAnswer::Signed(blob) => Ok((blob, Monitor::over(self.link.enter()))),
+            KeyExchangeAnswer::Group(_) => Err(Ending::MonitorGone),
+        }
     }
 }
 

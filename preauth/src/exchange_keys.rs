@@ -8,9 +8,15 @@ use crate::ending::{self, Ending};
 use crate::next_step::next_step;
 use crate::peer::{Happened, Peer};
 
-/// Until both directions are encrypted. The host key signs on the way, once.
-pub(crate) fn exchange_keys(peer: &mut Peer, monitor: Monitor<KeyExchange>) -> Result<Monitor<NamingUser>, Ending> {
-    let to_sign = match next_step(peer, &monitor)? {
+/// Until both directions are encrypted. The host key signs on the way, once; the monitor may choose a group before.
+pub(crate) fn exchange_keys(peer: &mut Peer, mut monitor: Monitor<KeyExchange>) -> Result<Monitor<NamingUser>, Ending> {
+    let mut step = next_step(peer, &monitor)?;
+    if let Happened::ChooseGroup(sizes) = step {
+        let group = monitor.choose_group(sizes)?;
+        peer.group(group).map_err(|error| ending::end(error, peer, &monitor))?;
+        step = next_step(peer, &monitor)?;
+    }
+    let to_sign = match step {
         Happened::SignExchangeHash { host_key, algorithm, exchange_hash } => {
             ExchangeToSign { host_key, algorithm, exchange_hash }
         }

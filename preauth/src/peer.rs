@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use ipc::phases::{ModpGroup, PrimeSizes};
 use ipc::start::PreauthStart;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -34,6 +35,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) enum Happened {
     PeerIdentified,
+    ChooseGroup(PrimeSizes),
     SignExchangeHash { host_key: u32, algorithm: String, exchange_hash: Vec<u8> },
     NewKeys,
     Packet(Vec<u8>),
@@ -45,6 +47,9 @@ impl From<Event<'_>> for Happened {
     fn from(event: Event<'_>) -> Self {
         match event {
             Event::PeerIdentified { .. } => Self::PeerIdentified,
+            Event::ChooseGroup { minimum, wanted, maximum } => {
+                Self::ChooseGroup(PrimeSizes { minimum, wanted, maximum })
+            }
             Event::SignExchangeHash { host_key, algorithm, exchange_hash } => Self::SignExchangeHash {
                 host_key,
                 algorithm: algorithm.to_owned(),
@@ -148,6 +153,12 @@ impl Peer {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ConnectionError::Closed),
             Err(error) => Err(ConnectionError::Broken(error)),
         }
+    }
+
+    /// The answer to [`Happened::ChooseGroup`].
+    pub(crate) fn group(&mut self, chosen: Option<ModpGroup>) -> Result<(), ConnectionError> {
+        let chosen = chosen.map(|ModpGroup { prime, generator }| transport::ModpGroup { prime, generator });
+        self.transport.group(chosen).map_err(ConnectionError::Transport)
     }
 
     /// The answer to [`Happened::SignExchangeHash`].

@@ -7,10 +7,9 @@ use std::collections::HashSet;
 
 use events::Level;
 use events::listener::Event;
-use settings::algorithms::{CIPHERS, KEX, MACS};
-use settings::keywords::{Id, Keyword, Status};
+use settings::keywords::{Keyword, Status};
 use settings::values::Forwarding;
-use settings::{Effective, Place, Said, Setting, Settings};
+use settings::{Effective, Said, Setting, Settings};
 
 /// A line without effect.
 pub(crate) struct WithoutEffect<'a> {
@@ -30,62 +29,18 @@ pub(crate) fn lines(settings: &Settings) -> impl Iterator<Item = WithoutEffect<'
 /// For the log: the first line of each keyword. What should have kept somebody out, or keeps everybody out, is an error.
 pub(crate) fn events(settings: &Settings) -> Vec<Event> {
     let mut told = HashSet::new();
-    let first = lines(settings).filter(|line| told.insert(line.keyword.id));
-    let first = first.map(|line| (line.said.place, line.text(), restricts(&line.said.setting)));
-    let absent = absent_algorithms(settings).into_iter().map(|absent| (absent.place, absent.text(), absent.are_all));
-    first
-        .chain(absent)
-        .map(|(place, text, is_error)| {
-            let level = if is_error { Level::Error } else { Level::Info };
-            Event::Said { level, text: format!("{}: {text}", settings.name_of(place)) }
+    lines(settings)
+        .filter(|line| told.insert(line.keyword.id))
+        .map(|line| {
+            let level = if restricts(&line.said.setting) { Level::Error } else { Level::Info };
+            Event::Said { level, text: format!("{}: {}", settings.name_of(line.said.place), line.text()) }
         })
         .collect()
-}
-
-/// Algorithms that a line names and that are not there yet.
-pub(crate) struct AbsentAlgorithms {
-    pub(crate) place: Place,
-    keyword: &'static str,
-    names: Vec<String>,
-    /// Then no client can connect.
-    pub(crate) are_all: bool,
-}
-
-/// For key exchange, ciphers and MACs. What is there is what is offered by default.
-pub(crate) fn absent_algorithms(settings: &Settings) -> Vec<AbsentAlgorithms> {
-    let global = settings.global();
-    let lists = [
-        (Id::KexAlgorithms, &KEX, &global.kex_algorithms),
-        (Id::Ciphers, &CIPHERS, &global.ciphers),
-        (Id::Macs, &MACS, &global.macs),
-    ];
-    let absent = lists.into_iter().filter_map(|(id, known, listed)| {
-        let said = settings.said.iter().find(|said| said.setting.id() == id)?;
-        let names: Vec<String> =
-            listed.iter().filter(|name| !known.default.contains(&name.as_str())).cloned().collect();
-        let are_all = names.len() == listed.len() && !(id == Id::Macs && needs_no_mac(&global));
-        (!names.is_empty()).then(|| AbsentAlgorithms {
-            place: said.place,
-            keyword: Keyword::of(id).name,
-            names,
-            are_all,
-        })
-    });
-    absent.collect()
 }
 
 /// Whether some cipher authenticates by itself: then the MACs are of no interest.
 pub(crate) fn needs_no_mac(global: &Effective) -> bool {
     global.ciphers.iter().any(|cipher| cipher.contains("gcm@") || cipher.starts_with("chacha20"))
-}
-
-impl AbsentAlgorithms {
-    /// `KEYWORD: NAME,… has no effect yet`
-    pub(crate) fn text(&self) -> String {
-        let names = self.names.join(",");
-        let then = if self.are_all { ", and nothing else is listed: no client can use that" } else { "" };
-        format!("{}: {names} has no effect yet{then}", self.keyword)
-    }
 }
 
 impl WithoutEffect<'_> {
@@ -108,7 +63,7 @@ fn keeps_away_what_never_comes(setting: &Setting) -> bool {
         Setting::KbdInteractiveAuthentication(on) | Setting::AllowAgentForwarding(on) => !on,
         Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => *which == Forwarding::No,
         Setting::DisableForwarding(off) | Setting::IgnoreUserKnownHosts(off) => *off,
-        Setting::XAuthLocation(None) | Setting::ModuliFile(None) => true,
+        Setting::XAuthLocation(None) => true,
         Setting::RevokedKeys(files) => files.is_empty(),
         // They choose among what forwarding, hosts' keys and certificates would be accepted.
         Setting::PermitOpen(_)
@@ -159,21 +114,6 @@ mod tests {
         );
         let (restricts, text) = said("UsePAM yes\n").remove(0);
         assert!(restricts && text.starts_with("line 1: UsePAM has not its full effect yet: "), "{text}");
-    }
-
-    #[test]
-    fn algorithms_that_are_not_there() {
-        assert_eq!(
-            said("KexAlgorithms curve25519-sha256,diffie-hellman-group14-sha256\nCiphers aes128-cbc\n"),
-            [
-                (false, "line 1: KexAlgorithms: diffie-hellman-group14-sha256 has no effect yet".to_owned()),
-                (
-                    true,
-                    "line 2: Ciphers: aes128-cbc has no effect yet, and nothing else is listed: no client can use that"
-                        .to_owned()
-                ),
-            ]
-        );
     }
 
     #[test]

@@ -3,9 +3,29 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use super::{Server, run, run_with_input};
+use super::{Server, run, run_with_input, skipped};
+
+/// Whether Debian's Python has a module: prints and records the test's name if not.
+#[must_use]
+pub fn has_python_module(test: &str, module: &str) -> bool {
+    let output = run(Command::new("/usr/bin/python3").args(["-c", &format!("import {module}")]));
+    if !output.status.success() {
+        skipped(test, &format!("Python has no {module}"));
+    }
+    output.status.success()
+}
 
 impl Server {
+    /// Runs a script, which finds in `sys.argv[1:]`: this server's port, the user's name, the login key, a folder.
+    pub fn python(&self, script: &str) -> Output {
+        run(Command::new("/usr/bin/python3").args(["-c", script]).args([
+            self.port.to_string(),
+            self.account.name.clone(),
+            self.scratch.path("login_key").display().to_string(),
+            self.scratch.path("").display().to_string(),
+        ]))
+    }
+
     /// `plink` or `psftp` with this server's port and keys, and nothing of the tester's own; the login follows.
     #[must_use]
     pub fn putty(&self, program: &str) -> Command {

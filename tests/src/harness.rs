@@ -5,6 +5,8 @@
 
 mod clients;
 
+pub use clients::has_python_module;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -2,24 +2,7 @@
 
 use std::process::Command;
 
-use bulkhead_tests::{Server, needs_program, run, skipped};
-
-fn has_python_module(test: &str, module: &str) -> bool {
-    let output = run(Command::new("/usr/bin/python3").args(["-c", &format!("import {module}")]));
-    if !output.status.success() {
-        skipped(test, &format!("Python has no {module}"));
-    }
-    output.status.success()
-}
-
-fn python(server: &Server, script: &str) -> std::process::Output {
-    run(Command::new("/usr/bin/python3").args(["-c", script]).args([
-        server.port.to_string(),
-        server.account.name.clone(),
-        server.scratch.path("login_key").display().to_string(),
-        server.scratch.path("").display().to_string(),
-    ]))
-}
+use bulkhead_tests::{Server, has_python_module, needs_program, run, skipped};
 
 #[test]
 fn paramiko_runs_a_command_and_transfers_a_file() {
@@ -47,7 +30,7 @@ client.get_transport().renegotiate_keys()
 _, stdout, _ = client.exec_command('echo again'); assert stdout.read() == b'again\n'
 print('done')
 ";
-    let output = python(&server, script);
+    let output = server.python(script);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
 }
 
@@ -75,7 +58,7 @@ async def main():
             assert '.' in await sftp.listdir('/')
 asyncio.run(main()); print('done')
 ";
-    let output = python(&server, script);
+    let output = server.python(script);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
 }
 

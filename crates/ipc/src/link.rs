@@ -134,7 +134,7 @@ mod tests {
         let KeyExchangeRequest::SignExchange(asked) = answering.receive().unwrap() else { panic!("another request") };
         assert_eq!(asked, exchange());
         answering.answer(&KeyExchangeAnswer::Signed(vec![1, 2]), &[]).unwrap();
-        let KeyExchangeAnswer::Signed(signature) = asking.receive().unwrap().0;
+        let KeyExchangeAnswer::Signed(signature) = asking.receive().unwrap().0 else { panic!("signed") };
         assert_eq!(signature, [1, 2]);
     }
 

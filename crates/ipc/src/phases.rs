@@ -74,9 +74,31 @@ impl Phase for LoggedIn {
 pub enum KeyExchangeRequest {
     /// Something for the log. Not answered.
     Record(events::preauth::Event),
+    /// A group for a group exchange (RFC 4419): granted once. Answered by [`KeyExchangeAnswer::Group`].
+    ChooseGroup(PrimeSizes),
     /// Sign the exchange hash: granted once in a connection's life before login. The hash becomes the session id
     /// that login signatures cover. Answered by [`KeyExchangeAnswer::Signed`], which opens [`NamingUser`].
     SignExchange(ExchangeToSign),
+}
+
+/// What a group's prime may be, in bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimeSizes {
+    /// No smaller one.
+    pub minimum: u32,
+    /// What the client would like best.
+    pub wanted: u32,
+    /// No larger one.
+    pub maximum: u32,
+}
+
+/// A group of ModuliFile; numbers are big-endian.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModpGroup {
+    /// A safe prime.
+    pub prime: Vec<u8>,
+    /// A generator.
+    pub generator: Vec<u8>,
 }
 
 /// A hash for the host key to sign.
@@ -86,13 +108,15 @@ pub struct ExchangeToSign {
     pub host_key: u32,
     /// The signature algorithm that was negotiated, such as `rsa-sha2-512`.
     pub algorithm: String,
-    /// H of RFC 4253 section 8; 32, 48 or 64 bytes.
+    /// H of RFC 4253 section 8; 20, 32, 48 or 64 bytes.
     pub exchange_hash: Vec<u8>,
 }
 
 /// To [`KeyExchangeRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum KeyExchangeAnswer {
+    /// A group; none if there is nothing to choose from.
+    Group(Option<ModpGroup>),
     /// The signature blob.
     Signed(Vec<u8>),
 }
@@ -210,6 +234,8 @@ pub enum HandingOverAnswer {}
 pub enum LoggedInRequest {
     /// Something for the log. Not answered.
     Record(events::session::Event),
+    /// A group for a later group exchange. Answered by [`LoggedInAnswer::Group`].
+    ChooseGroup(PrimeSizes),
     /// Sign the hash of a later key exchange. Answered by [`LoggedInAnswer::Signed`].
     SignRekey(ExchangeToSign),
     /// A terminal for a session channel. Answered by [`LoggedInAnswer::Terminal`] or [`LoggedInAnswer::Refused`].
@@ -319,6 +345,8 @@ pub struct TerminalSize {
 /// To [`LoggedInRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum LoggedInAnswer {
+    /// A group; none if there is nothing to choose from.
+    Group(Option<ModpGroup>),
     /// The signature blob.
     Signed(Vec<u8>),
     /// A terminal; brings 1 descriptor: the master side.

@@ -6,7 +6,7 @@ use events::preauth::Event;
 use ipc::Secret;
 use ipc::phases::{
     AuthenticatingAnswer, AuthenticatingRequest, HandingOverRequest, KeyExchangeAnswer, KeyExchangeRequest,
-    LoggedInRequest, NamingUserRequest, OfferedKey, Wanted,
+    LoggedInRequest, NamingUserRequest, OfferedKey, PrimeSizes, Wanted,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("signatures_over_anything_else_let_nobody_in", signatures_over_anything_else_let_nobody_in),
     ("unknown_users_get_the_same_answers", unknown_users_get_the_same_answers),
     ("every_method_counts_towards_max_auth_tries", every_method_counts_towards_max_auth_tries),
+    ("a_group_is_chosen_once", a_group_is_chosen_once),
     ("requests_are_bounded", requests_are_bounded),
     ("truncated_oversized_and_padded_frames_end_the_connection", truncated_oversized_and_padded_frames),
     ("descriptors_nobody_asked_for_end_the_connection", descriptors_nobody_asked_for),
@@ -100,9 +101,24 @@ fn the_host_key_signs_once() {
     monitor.send(KEY_EXCHANGE, &KeyExchangeRequest::SignExchange(exchange(&[9; 32])));
     // The child may be ended before it has passed on the one answer there is.
     if let Some((answer, _)) = monitor.receive_raw() {
-        let KeyExchangeAnswer::Signed(_) = decoded(KEY_EXCHANGE, &answer);
+        assert!(matches!(decoded(KEY_EXCHANGE, &answer), KeyExchangeAnswer::Signed(_)));
         monitor.expect_end(MISBEHAVED);
     }
+}
+
+fn a_group_is_chosen_once() {
+    let sizes = PrimeSizes { minimum: 2048, wanted: 2048, maximum: 8192 };
+    let choose = KeyExchangeRequest::ChooseGroup(sizes);
+    let monitor = Monitor::plain();
+    let answer = monitor.ask(KEY_EXCHANGE, &choose);
+    assert!(matches!(answer, Some(KeyExchangeAnswer::Group(_))), "{answer:?}");
+    monitor.send(KEY_EXCHANGE, &choose);
+    monitor.expect_end(MISBEHAVED);
+    // None is needed once the exchange is signed.
+    let monitor = Monitor::plain();
+    monitor.sign_exchange();
+    monitor.send(KEY_EXCHANGE, &choose);
+    monitor.expect_end(MISBEHAVED);
 }
 
 fn only_hashes_are_signed() {

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ipc::phases::{ExchangeToSign, LoggedInAnswer, LoggedInRequest};
+use ipc::phases::{ExchangeToSign, LoggedInAnswer, LoggedInRequest, ModpGroup, PrimeSizes};
 use tokio::time::timeout;
 use transport::{Event, Transport};
 
@@ -93,6 +93,10 @@ impl EventLoop {
                 Heard::Answer(Asked::Signature, LoggedInAnswer::Signed(signature), _) => {
                     self.transport.signature(&signature)?;
                 }
+                Heard::Answer(Asked::Group, LoggedInAnswer::Group(chosen), _) => {
+                    let group = chosen.map(|ModpGroup { prime, generator }| transport::ModpGroup { prime, generator });
+                    self.transport.group(group)?;
+                }
                 heard => self.connection.heard(heard, &mut self.link)?,
             }
         }
@@ -126,6 +130,10 @@ impl EventLoop {
                     Received::Held => self.held = true,
                     Received::Unknown => self.transport.unimplemented(),
                 },
+                Event::ChooseGroup { minimum, wanted, maximum } => {
+                    let sizes = PrimeSizes { minimum, wanted, maximum };
+                    self.link.ask(&LoggedInRequest::ChooseGroup(sizes), Asked::Group)?;
+                }
                 Event::SignExchangeHash { host_key, algorithm, exchange_hash } => {
                     let exchange = ExchangeToSign {
                         host_key,

@@ -19,6 +19,8 @@ use super::descriptor::watch;
 /// What an awaited answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
+    /// [`LoggedInRequest::ChooseGroup`]
+    Group,
     /// [`LoggedInRequest::SignRekey`]
     Signature,
     /// [`LoggedInRequest::OpenTerminal`] for this channel.

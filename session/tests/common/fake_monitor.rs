@@ -58,6 +58,7 @@ impl FakeMonitor {
     fn answer(&mut self, request: LoggedInRequest) {
         match request {
             LoggedInRequest::Record(event) => self.record.lock().unwrap().events.push(event),
+            LoggedInRequest::ChooseGroup(_) => self.link.answer(&LoggedInAnswer::Group(None), &[]).unwrap(),
             LoggedInRequest::SignRekey(exchange) => {
                 self.record.lock().unwrap().signatures += 1;
                 let signature = self.host_key.sign(&exchange.algorithm, &exchange.exchange_hash).unwrap();

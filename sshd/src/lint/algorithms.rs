@@ -8,9 +8,6 @@ use crate::without_effect;
 
 pub(super) fn look(lint: &mut Lint<'_>, host_keys: &[PrivateKey]) {
     let global = lint.global.clone();
-    for absent in without_effect::absent_algorithms(&lint.loaded.settings) {
-        if absent.are_all { lint.warn(absent.place, absent.text()) } else { lint.remark(absent.place, absent.text()) }
-    }
     let lists = [
         (Id::KexAlgorithms, !global.kex_algorithms.is_empty()),
         (Id::Ciphers, !global.ciphers.is_empty()),

@@ -121,7 +121,7 @@ fn is_usual(lint: &Lint<'_>, said: &Said) -> bool {
             let fixed = file.split('%').next().unwrap_or_default();
             !is_there(fixed)
         }
-        Setting::ModuliFile(Some(file)) | Setting::XAuthLocation(Some(file)) => !file.exists(),
+        Setting::XAuthLocation(Some(file)) => !file.exists(),
         // Where no key can log in anyway, nothing is lost by refusing all.
         Setting::RevokedKeys(files) => {
             let no_keys = lint.global.authorized_keys_file.is_empty();

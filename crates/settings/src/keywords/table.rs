@@ -254,7 +254,7 @@ keywords! {
     /// The file that holds the listener's process id.
     pid_file, PidFile, OptionalPath, [PIDFILE], Global, [Listener], Works;
     /// Groups for diffie-hellman-group-exchange.
-    moduli_file, ModuliFile, OptionalPath, [in_sysconfdir("moduli")], Global, [Monitor], Later;
+    moduli_file, ModuliFile, OptionalPath, [in_sysconfdir("moduli")], Global, [Monitor], Works;
     /// The xauth program.
     xauth_location, XAuthLocation, OptionalPath, [XAUTH], Global, [Launch], Later;
     /// Ciphers, the preferred one first.
