@@ -8,6 +8,9 @@ use crate::ask_monitor::Monitor;
 use crate::ending::{self, ConnectionError, Ending};
 use crate::peer::{Happened, Peer};
 
+/// What a peer is told whose identification is none.
+const INVALID: &str = "Invalid SSH identification string.";
+
 /// Until the peer has said who it is.
 pub(crate) fn exchange_versions(peer: &mut Peer, monitor: &mut Monitor<KeyExchange>) -> Result<(), Ending> {
     match peer.next(monitor.socket()) {
@@ -28,21 +31,25 @@ fn record_failure(error: ConnectionError, peer: &mut Peer, monitor: &Monitor<Key
         ConnectionError::Broken(ref broken) => {
             monitor.record(Event::BrokenBeforeIdentification { what: ending::in_words(broken) });
         }
-        ConnectionError::Transport(TransportError::BadIdentification { line }) => {
-            monitor.record(Event::InvalidIdentification { line: String::from_utf8_lossy(&line).into_owned() });
-            peer.say_plainly("Invalid SSH identification string.");
-            return identification_failed("invalid format".to_owned(), monitor);
-        }
-        ConnectionError::Transport(error) => {
-            peer.say_plainly("Invalid SSH identification string.");
-            return identification_failed(error.to_string(), monitor);
-        }
+        ConnectionError::Transport(error) => return unusable(error, peer, monitor),
         ConnectionError::MonitorGone => {}
     }
     ending::end(error, peer, monitor)
 }
 
-fn identification_failed(why: String, monitor: &Monitor<KeyExchange>) -> Ending {
-    monitor.record(Event::IdentificationFailed { why });
+fn unusable(error: TransportError, peer: &mut Peer, monitor: &Monitor<KeyExchange>) -> Ending {
+    let (event, told, why) = match error {
+        TransportError::ProtocolVersionDiffers { theirs } => {
+            (Event::OtherMajorVersion { theirs }, "Protocol major versions differ.", "could not read protocol version")
+        }
+        TransportError::BadIdentification { line } => {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            (Event::InvalidIdentification { line }, INVALID, "invalid format")
+        }
+        other => (Event::UnreadableIdentification { what: other.to_string() }, INVALID, "invalid format"),
+    };
+    monitor.record(event);
+    peer.say_plainly(told);
+    monitor.record(Event::IdentificationFailed { why: why.to_owned() });
     Ending::Over
 }

@@ -33,6 +33,16 @@ pub enum Event {
         /// What came instead.
         line: String,
     },
+    /// The identification line cannot be read.
+    UnreadableIdentification {
+        /// Why, in theirs' words.
+        what: String,
+    },
+    /// The peer speaks another major version of the protocol.
+    OtherMajorVersion {
+        /// Its version.
+        theirs: u32,
+    },
     /// The connection ended before an identification line came.
     ClosedBeforeIdentification,
     /// The connection was reset, or broke, before an identification line came.
@@ -74,7 +84,9 @@ impl Loggable for Event {
 
     fn level(&self) -> Level {
         match self {
+            Self::OtherMajorVersion { .. } => Level::Error,
             Self::InvalidIdentification { .. }
+            | Self::UnreadableIdentification { .. }
             | Self::ClosedBeforeIdentification
             | Self::BrokenBeforeIdentification { .. } => Level::Verbose,
             // What clients say when their users have had enough; anything else is a complaint.
@@ -95,6 +107,8 @@ impl Loggable for Event {
             Self::InvalidIdentification { line } => {
                 format!("kex_exchange_identification: client sent invalid protocol identifier \"{line}\"")
             }
+            Self::UnreadableIdentification { what } => format!("kex_exchange_identification: {what}"),
+            Self::OtherMajorVersion { theirs } => format!("Protocol major versions differ: 2 vs. {theirs}"),
             Self::ClosedBeforeIdentification => {
                 "kex_exchange_identification: Connection closed by remote host".to_owned()
             }

@@ -99,6 +99,8 @@ fn before_login() {
             Who::Invalid("DOMAIN\\admin\u{1b}[1m".to_owned()),
         ),
         (Event::InvalidIdentification { line: "GET / HTTP/1.1".to_owned() }, Who::Nobody),
+        (Event::UnreadableIdentification { what: "banner line too long".to_owned() }, Who::Nobody),
+        (Event::OtherMajorVersion { theirs: 1 }, Who::Nobody),
         (Event::ClosedBeforeIdentification, Who::Nobody),
         (
             Event::NoMatch {
