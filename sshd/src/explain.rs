@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use events::{ConnectionFacts, Endpoint};
-use ipc::start::{self, Credential, ExplainStart, LINK, MonitorTask};
+use ipc::start::{self, Credential, ExplainStart, LINK, MonitorTask, Penalties};
 use settings::{Settings, port_number};
 use sys::process::{Ended, Program};
 use thiserror::Error;
@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::command_line::CommandLine;
 use crate::listen::{helpers, monitors};
 use crate::load::load_and_report;
+use crate::running;
 
 /// Exit status when there is no answer; 0 and 1 are answers.
 const NO_ANSWER: u8 = 255;
@@ -136,6 +137,7 @@ impl Question {
             routing_domain: self.rdomain.clone().unwrap_or_default(),
             user,
             credential: self.credential()?,
+            penalties: penalties(settings, address("addr", self.addr.as_deref().unwrap_or_default())?),
             as_json,
         })
     }
@@ -162,6 +164,16 @@ impl Question {
             (Some(file), None) => Ok(Some(Credential::Key { file: file.clone(), blob: read_key(file)? })),
             (None, method) => Ok(method.clone().map(Credential::Method)),
         }
+    }
+}
+
+/// What the running server would do with a connection from there.
+fn penalties(settings: &Settings, address: IpAddr) -> Penalties {
+    let answer = running::pid(settings.global().pid_file.as_deref()).and_then(|pid| running::standing_of(pid, address));
+    match answer {
+        Err(why) => Penalties::Unknown(why.to_string()),
+        Ok(answer) if answer.starts_with("accepted") => Penalties::Accepted(answer),
+        Ok(answer) => Penalties::Refused(answer),
     }
 }
 

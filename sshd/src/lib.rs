@@ -7,6 +7,7 @@ pub mod lint;
 pub mod listen;
 pub mod load;
 pub mod reload;
+mod running;
 pub mod test_modes;
 mod without_effect;
 

@@ -133,6 +133,31 @@ fn lines_are_explained_one_by_one() {
 }
 
 #[test]
+fn penalties_in_force_are_told() {
+    if !needs_root("penalties_in_force_are_told") {
+        return;
+    }
+    let configuration = "PerSourcePenalties invaliduser:600 min:1\nPerSourcePenaltyExemptList 127.0.0.1/32";
+    let server = Server::start(As::Root, Account::create(), configuration);
+    let from = |address: &str| {
+        let config = server.scratch.path("sshd_config");
+        let question = format!("user={},addr={address},method=password", server.account.name);
+        answer(&run(Command::new(binaries().join("sshd")).arg("-f").arg(config).args(["--explain", &question])))
+    };
+    let (status, text) = from("127.0.0.2");
+    assert!(status == Some(0) && text.contains("accepted: no penalty"), "{text}");
+    let stranger = server.ssh(&["-oBindAddress=127.0.0.2", "-oUser=nobody-of-this-name"], "true");
+    assert!(!stranger.status.success());
+    server.wait_for_log("srclimit_penalise: ");
+    let (status, text) = from("127.0.0.2");
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("refused: penalty: attempted authentication by invalid user, for "), "{text}");
+    assert!(server.ssh(&["-oBindAddress=127.0.0.2"], "true").status.code() == Some(255), "as it was told");
+    let (status, text) = from("127.0.0.1");
+    assert!(status == Some(0) && text.contains("accepted: no penalty"), "{text}");
+}
+
+#[test]
 fn programs_get_json_and_mistakes_are_no_answer() {
     if !needs_root("programs_get_json_and_mistakes_are_no_answer") {
         return;

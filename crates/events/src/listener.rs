@@ -116,7 +116,9 @@ impl DropReason {
         }
     }
 
-    fn words(self) -> &'static str {
+    /// As the log says it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::MaxStartups => DropLimit::MaxStartups.name(),
             Self::Penalty(offence) => offence.words(),

@@ -46,8 +46,21 @@ pub struct ExplainStart {
     pub user: String,
     /// With what; none asks what the user could log in with.
     pub credential: Option<Credential>,
+    /// How the address stands with the running server (PerSourcePenalties).
+    pub penalties: Penalties,
     /// JSON instead of text.
     pub as_json: bool,
+}
+
+/// What a running server says about an address.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Penalties {
+    /// Nobody could be asked, and why.
+    Unknown(String),
+    /// Connections are accepted; a sentence about it.
+    Accepted(String),
+    /// Connections are refused; a sentence about it.
+    Refused(String),
 }
 
 /// With what somebody would log in.

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::ExitCode;
 
 use ipc::IpcError;
-use ipc::start::ExplainStart;
+use ipc::start::{ExplainStart, Penalties};
 use settings::Settings;
 
 use self::report::Report;
@@ -40,10 +40,24 @@ pub(crate) fn explain(start: ExplainStart, descriptors: Vec<OwnedFd>) -> Result<
 impl Question {
     fn answered(&self) -> Report {
         let mut report = Report::about(&self.start.user, self.start.facts.clone());
+        self.penalties(&mut report);
         if let Some(candidate) = self.account(&mut report) {
             let grants = self.credential(&mut report, &candidate);
             session::session(&mut report, &candidate, grants.as_ref());
         }
         report
+    }
+
+    /// What the running listener would do with a connection, before anybody is asked for a name.
+    fn penalties(&self, report: &mut Report) {
+        report.section("PerSourcePenalties");
+        match &self.start.penalties {
+            Penalties::Unknown(why) => report.say(format!("not known: {why}")),
+            Penalties::Accepted(how) => report.say(how.as_str()),
+            Penalties::Refused(why) => {
+                report.say(why.as_str());
+                report.refuse(format!("connections from there are {why}"));
+            }
+        }
     }
 }

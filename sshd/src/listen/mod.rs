@@ -16,6 +16,7 @@ mod log_rate;
 pub(crate) mod monitors;
 mod one_connection;
 mod penalties;
+mod penalty_requests;
 mod pid_file;
 pub(crate) mod privilege_separation;
 mod reload_requests;
@@ -40,6 +41,7 @@ use crate::command_line::CommandLine;
 use configuration::InForce;
 use helpers::Helpers;
 
+pub(crate) use penalty_requests::address as penalties_address;
 pub(crate) use reload_requests::{DONE, address as reload_address, is_from_a_master};
 
 /// How the server was started; a reload goes by it too.

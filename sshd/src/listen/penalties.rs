@@ -57,6 +57,13 @@ impl Penalties {
         Some(DropReason::Penalty(standing.offence))
     }
 
+    /// How long the penalties of an address last, whether they are enough to refuse it or not; none when it has none.
+    pub(crate) fn time_left(&self, limits: &SourceLimits, address: IpAddr, now: Duration) -> Option<Duration> {
+        let source = Source::of(address, limits.blocks);
+        let table = if source.is_ipv4() { &self.ipv4 } else { &self.ipv6 };
+        table.of.get(&source).map(|standing| standing.ends.saturating_sub(now)).filter(|left| !left.is_zero())
+    }
+
     /// The address has misbehaved. What there is to say about it; nothing if that has no penalty.
     pub(crate) fn penalise(
         &mut self,

@@ -2,6 +2,7 @@
 //! from it; the connection itself, and whose it is, says all.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub(crate) fn listen() -> io::Result<tokio::net::UnixListener> {
 
 /// Whether the other end is root or whoever runs this process: the same people who could send a signal, and the same
 /// whose answers can be believed.
-pub(crate) fn is_from_a_master(connection: &UnixStream) -> bool {
+pub(crate) fn is_from_a_master(connection: &impl AsFd) -> bool {
     let own = nix::unistd::geteuid().as_raw();
     getsockopt(connection, PeerCredentials).is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
 }

@@ -22,7 +22,7 @@ use super::helpers::Helpers;
 use super::pid_file::PidFile;
 use super::service_manager::ServiceManager;
 use super::sockets::{Listening, listen_on};
-use super::{Failure, Start, reload_requests, say_all};
+use super::{Failure, Start, penalty_requests, reload_requests, say_all};
 
 /// The listener with what surrounds it.
 pub(crate) struct Server<'a> {
@@ -88,6 +88,8 @@ impl<'a> Server<'a> {
         }
         let service = ServiceManager::from_environment();
         let requests = reload_requests::listen().ok();
+        // Who cannot ask about penalties reads the log.
+        let _ = penalty_requests::answer_from_now_on(&listener);
         Ok(Self { start, listener, pid_file: None, service, requests, sockets_were_passed })
     }
 
