@@ -154,8 +154,8 @@ impl ServedLogin {
                 self.signal(session, &name);
                 return Ok(None);
             }
-            LoggedInRequest::CloseSession { session } => {
-                self.close_session(session);
+            LoggedInRequest::CloseSession { session, sent, received } => {
+                self.close_session(session, sent, received);
                 return Ok(None);
             }
             LoggedInRequest::ChooseGroup(sizes) => {
@@ -241,9 +241,10 @@ impl ServedLogin {
     }
 
     /// The channel is gone. A command on a terminal is hung up; others notice that their pipes are closed.
-    fn close_session(&mut self, number: u32) {
+    fn close_session(&mut self, number: u32, sent: u64, received: u64) {
         let Some(session) = self.sessions.open(number) else { return };
         session.closed = true;
+        let ended = session.account(Some((sent, received)));
         if let (Some(_), Some(command)) = (&session.terminal, session.command()) {
             // It may have ended a moment ago.
             let _ = command.signal_group(Signal::SIGHUP);
@@ -251,6 +252,7 @@ impl ServedLogin {
         session.terminal = None;
         self.sessions.forget_finished();
         self.connection.log(&Event::CloseSession { session: number });
+        ended.iter().for_each(|event| self.connection.log(event));
     }
 
     /// Names are for `internal-sftp`; a login without it learns nothing about accounts.
@@ -286,10 +288,9 @@ impl ServedLogin {
         }
         let left: Vec<_> = self.sessions.iter_mut().filter_map(|session| session.record.take()).collect();
         left.iter().for_each(|record| self.record_logout(record));
-        let open: Vec<u32> =
-            self.sessions.iter().filter(|session| !session.closed).map(|session| session.number).collect();
-        for session in open {
-            self.connection.log(&Event::CloseSession { session });
+        for session in self.sessions.iter().filter(|session| !session.closed) {
+            self.connection.log(&Event::CloseSession { session: session.number });
+            session.account(None).iter().for_each(|event| self.connection.log(event));
         }
         if orderly { ExitStatus::Success } else { ExitStatus::Failed }
     }

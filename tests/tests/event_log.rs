@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bulkhead_tests::{Server, binaries, needs_root, run, wait_until};
+use bulkhead_tests::{Server, binaries, executable_of, needs_root, run, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -53,6 +53,9 @@ fn a_connection_is_told_from_its_beginning_to_its_end_in_one_file_that_only_root
     assert_eq!(accepted["user"], server.account.name.as_str());
     assert_eq!(accepted["peer"]["address"], "127.0.0.1");
     assert_eq!(accepted["local"]["port"], server.port);
+    let ended = login.iter().find(|event| event["event"] == "SessionEnded").expect("an account of the session");
+    assert_eq!((&ended["fields"]["sent"], &ended["fields"]["received"]), (&6.into(), &0.into()), "{ended}");
+    assert!(ended["fields"]["milliseconds"].as_u64().is_some() && ended["level"] == "INFO");
     assert!(names(&events).contains(&"ServerListening"));
     assert!(events[0]["connection"].is_null());
 }
@@ -129,4 +132,20 @@ fn a_file_that_others_could_change_is_refused_at_the_start_and_at_a_reload() {
     server.wait_for_log("The configuration stays as it was: EventLog");
     assert_eq!(server.ssh_ok(&[], "echo still here"), "still here\n");
     assert_eq!(fs::read_to_string(target).unwrap(), "");
+}
+
+#[test]
+fn a_session_whose_process_is_killed_is_accounted_without_bytes() {
+    let server = Server::any("# bulkhead_config\nEventLog @SCRATCH@/events\n");
+    let file = server.scratch.path("events");
+    let mut client = server.client("ssh").arg(server.login()).arg("sleep 60").spawn().unwrap();
+    wait_until("the session is told of", || names(&events(&file)).contains(&"StartingSession"));
+    let family = server.descendants();
+    let session = family.iter().find(|pid| executable_of(**pid) == "sshd-session").unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(*session), Signal::SIGKILL).unwrap();
+    client.wait().unwrap();
+    wait_until("the session is accounted", || names(&events(&file)).contains(&"SessionEnded"));
+    let events = events(&file);
+    let ended = events.iter().find(|event| event["event"] == "SessionEnded").unwrap();
+    assert!(ended["fields"]["sent"].is_null() && ended["fields"]["what"] == "command", "{ended}");
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::accounting::in_seconds;
 use crate::{ConnectionFacts, Level, Loggable, Who};
 
 /// Events of the process that decides.
@@ -48,6 +49,19 @@ pub enum Event {
         /// Its number.
         session: u32,
     },
+    /// What a session has used: for every session that started something, whatever ended it.
+    SessionEnded {
+        /// Its number.
+        session: u32,
+        /// What was started, as in `StartingSession`.
+        what: String,
+        /// Bytes of data to the client, as the session process counted them; nothing if it was killed.
+        sent: Option<u64>,
+        /// Bytes of data from the client.
+        received: Option<u64>,
+        /// From its start to the end of its channel.
+        milliseconds: u64,
+    },
     /// A process of ours did what it must not do.
     ChildMisbehaved {
         /// Which.
@@ -89,7 +103,9 @@ impl Loggable for Event {
 
     fn level(&self) -> Level {
         match self {
-            Self::Accepted(_) | Self::Partial(_) | Self::Disconnecting { .. } => Level::Info,
+            Self::Accepted(_) | Self::Partial(_) | Self::Disconnecting { .. } | Self::SessionEnded { .. } => {
+                Level::Info
+            }
             Self::Failed(attempt) if attempt.alarming => Level::Info,
             Self::ConnectionFrom
             | Self::Failed(_)
@@ -120,6 +136,16 @@ impl Loggable for Event {
             Self::UserChild { pid } => format!("User child is on pid {pid}"),
             Self::CloseSession { session } => {
                 format!("Close session: user {} from {peer} id {session}", claimed_user(&facts.who))
+            }
+            Self::SessionEnded { session, what, sent, received, milliseconds } => {
+                let count = |bytes: &Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), |bytes| bytes.to_string());
+                format!(
+                    "Session ended: {what} for {} from {peer} id {session}: sent {}, received {} bytes in {} s",
+                    claimed_user(&facts.who),
+                    count(sent),
+                    count(received),
+                    in_seconds(*milliseconds)
+                )
             }
             Self::ChildMisbehaved { process, what } => format!("{process}: {what}"),
             Self::Said { text, .. } => text.clone(),

@@ -122,6 +122,16 @@ fn attempt(method: &str, key: Option<&str>, alarming: bool) -> Attempt {
     Attempt { method: method.to_owned(), key: key.map(str::to_owned), alarming }
 }
 
+fn session_ended(what: &str, bytes: Option<(u64, u64)>) -> monitor::Event {
+    monitor::Event::SessionEnded {
+        session: 0,
+        what: what.to_owned(),
+        sent: bytes.map(|(sent, _)| sent),
+        received: bytes.map(|(_, received)| received),
+        milliseconds: 3500,
+    }
+}
+
 #[test]
 fn the_monitor() {
     use monitor::Event;
@@ -145,6 +155,8 @@ fn the_monitor() {
         (Event::StartingSession { what: "command".to_owned(), terminal: None, session: 1 }, logged_in()),
         (Event::UserChild { pid: 4711 }, logged_in()),
         (Event::CloseSession { session: 0 }, logged_in()),
+        (session_ended("shell", Some((2000, 1000))), logged_in()),
+        (session_ended("command", None), logged_in()),
         (Event::ChildMisbehaved { process: "sshd-preauth", what: "was ended by signal 31".to_owned() }, alice()),
     ]
     .iter()

@@ -268,6 +268,10 @@ pub enum LoggedInRequest {
     CloseSession {
         /// The session.
         session: u32,
+        /// Bytes of data that were sent to the client, for accounts.
+        sent: u64,
+        /// Bytes of data that came from it.
+        received: u64,
     },
     /// Names for `internal-sftp`, whose process may not ask the system. Answered by [`LoggedInAnswer::Name`].
     NameOfUser {

@@ -1,7 +1,9 @@
 //! The session channels of a connection as this process sees them: terminals and commands.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
+use events::monitor::Event;
 use sys::login_records::LoginRecord;
 use sys::process::Child;
 
@@ -15,6 +17,8 @@ pub(super) struct Session {
     pub(super) number: u32,
     pub(super) terminal: Option<Terminal>,
     pub(super) stage: Stage,
+    /// What was started, and when on the monotonic clock.
+    pub(super) started: Option<(String, Duration)>,
     /// What stands in `utmp`.
     pub(super) record: Option<LoginRecord>,
     /// The channel is gone: nobody wants to hear how the command ends.
@@ -54,6 +58,19 @@ impl Session {
         }
     }
 
+    /// What it has used, if it has started anything: bytes to and from the client, if they are known.
+    pub(super) fn account(&self, bytes: Option<(u64, u64)>) -> Option<Event> {
+        let (what, since) = self.started.clone()?;
+        let lasted = sys::clock::monotonic().saturating_sub(since);
+        Some(Event::SessionEnded {
+            session: self.number,
+            what,
+            sent: bytes.map(|(sent, _)| sent),
+            received: bytes.map(|(_, received)| received),
+            milliseconds: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
     /// The terminal in the form of the log: `pts/3`.
     pub(super) fn terminal_shown(&self) -> Option<String> {
         let device = &self.terminal.as_ref()?.device;
@@ -74,7 +91,14 @@ impl Sessions {
         if !room || self.open(number).is_some() {
             return None;
         }
-        self.0.push(Session { number, terminal: None, stage: Stage::NotStarted, record: None, closed: false });
+        self.0.push(Session {
+            number,
+            terminal: None,
+            stage: Stage::NotStarted,
+            started: None,
+            record: None,
+            closed: false,
+        });
         self.0.last_mut()
     }
 

@@ -65,6 +65,7 @@ impl ServedLogin {
         session.terminal = terminal;
         let (stage, answer) = started?;
         session.stage = stage;
+        session.started = Some((choice.shown.clone(), sys::clock::monotonic()));
         if let Some(terminal) = &mut session.terminal {
             terminal.slave = None;
         }

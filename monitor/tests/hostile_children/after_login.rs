@@ -110,7 +110,7 @@ fn sessions_are_bounded_and_start_once() {
     assert!(matches!(start(&monitor, 0, Wanted::Shell).0, LoggedInAnswer::Refused { .. }), "twice");
     assert!(matches!(start(&monitor, 1, sftp()).0, LoggedInAnswer::ServeSftp { .. }));
     assert!(matches!(start(&monitor, 2, sftp()).0, LoggedInAnswer::Refused { .. }), "too many");
-    monitor.send(LOGGED_IN, &LoggedInRequest::CloseSession { session: 0 });
+    monitor.send(LOGGED_IN, &LoggedInRequest::CloseSession { session: 0, sent: 0, received: 0 });
     monitor.send(LOGGED_IN, &LoggedInRequest::Signal { session: 77, name: "KILL".to_owned() });
     assert!(matches!(start(&monitor, 2, sftp()).0, LoggedInAnswer::ServeSftp { .. }));
     assert!(matches!(start(&monitor, 0, Wanted::Subsystem("x".to_owned())).0, LoggedInAnswer::Refused { .. }));
@@ -181,7 +181,7 @@ fn a_closed_channel_hangs_up_its_terminal() {
     let monitor = Monitor::plain();
     monitor.reach(LOGGED_IN);
     let master = lasting_on_terminal(&monitor, 3);
-    monitor.send(LOGGED_IN, &LoggedInRequest::CloseSession { session: 3 });
+    monitor.send(LOGGED_IN, &LoggedInRequest::CloseSession { session: 3, sent: 0, received: 0 });
     assert!(is_hung_up(master));
 }
 

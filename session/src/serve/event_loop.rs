@@ -186,6 +186,7 @@ impl EventLoop {
             // A monitor that has gone writes no log, and there is nobody else to be told.
             let _ = self.link.record(event);
         }
+        let _ = self.connection.let_all_sessions_go(&mut self.link);
         if let Some((reason, text)) = ending.farewell() {
             self.transport.disconnect(reason, &text);
             let network = &mut self.network;

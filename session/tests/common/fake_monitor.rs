@@ -74,7 +74,7 @@ impl FakeMonitor {
                 self.link.answer(&LoggedInAnswer::Name(Some("somebody".to_owned())), &[]).unwrap();
             }
             LoggedInRequest::HomeOfUser { .. } => self.link.answer(&LoggedInAnswer::Name(None), &[]).unwrap(),
-            LoggedInRequest::CloseSession { session } => self.record.lock().unwrap().closed.push(session),
+            LoggedInRequest::CloseSession { session, .. } => self.record.lock().unwrap().closed.push(session),
             LoggedInRequest::Connect { number, .. } => {
                 let refused = LoggedInAnswer::NotConnected { number, why: NotConnected::Prohibited };
                 self.link.answer(&refused, &[]).unwrap();

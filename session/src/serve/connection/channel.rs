@@ -390,12 +390,15 @@ impl Channel {
     /// What a forwarded connection has come to; nothing for a session.
     pub(crate) fn account(&self) -> Option<Event> {
         let Purpose::Forwarding(what) = &self.purpose else { return None };
-        let usage = Usage {
-            sent: self.to_peer.sent_in_all(),
-            received: self.from_peer.arrived_in_all(),
-            milliseconds: u64::try_from(what.since.elapsed().as_millis()).unwrap_or(u64::MAX),
-        };
+        let (sent, received) = self.traffic();
+        let usage =
+            Usage { sent, received, milliseconds: u64::try_from(what.since.elapsed().as_millis()).unwrap_or(u64::MAX) };
         Some(Event::ChannelEnded { kind: what.kind, destination: what.place.clone(), usage })
+    }
+
+    /// Bytes of data to the peer and from it so far.
+    pub(crate) fn traffic(&self) -> (u64, u64) {
+        (self.to_peer.sent_in_all(), self.from_peer.arrived_in_all())
     }
 
     /// Both sides have closed: the number can be used again.

@@ -258,12 +258,14 @@ impl Connection {
 
     /// We have closed a channel: the monitor may forget its session.
     fn let_session_go(&mut self, channel: u32, link: &mut MonitorLink) -> Result<(), LinkError> {
-        let Some(session) = self.channels.find(channel).and_then(Channel::session_mut) else { return Ok(()) };
+        let Some(channel) = self.channels.find(channel) else { return Ok(()) };
+        let (sent, received) = channel.traffic();
+        let Some(session) = channel.session_mut() else { return Ok(()) };
         self.title_is_new |= session.title().is_some();
         session.terminal = None;
         session.serves_sftp = false;
         if std::mem::take(&mut session.known_to_monitor) {
-            link.tell(&LoggedInRequest::CloseSession { session: session.number })?;
+            link.tell(&LoggedInRequest::CloseSession { session: session.number, sent, received })?;
         }
         Ok(())
     }
@@ -301,6 +303,11 @@ impl Connection {
                 let _ = link.record(event);
             }
         }
+    }
+
+    /// The connection is over, and it is said why: the monitor hears what each session has used.
+    pub(crate) fn let_all_sessions_go(&mut self, link: &mut MonitorLink) -> Result<(), LinkError> {
+        (0..self.channels.end()).try_for_each(|channel| self.let_session_go(channel, link))
     }
 
     /// Gives back what a busy moment needed.

@@ -67,7 +67,7 @@ fn sessions_are_counted_until_their_command_has_ended() {
         assert_eq!(failure_reason(&bench.sent()[0]), msg::SSH_OPEN_CONNECT_FAILED);
         bench.command_ends(0, 0).await;
         assert_eq!(kinds(&bench.sent()), ["exit-status", "97"]);
-        assert!(matches!(bench.asked(), LoggedInRequest::CloseSession { session: 0 }));
+        assert!(matches!(bench.asked(), LoggedInRequest::CloseSession { session: 0, .. }));
         bench.send(&open("session", 2, 0, 0));
         assert_eq!(bench.sent()[0][0], msg::SSH_MSG_CHANNEL_OPEN_CONFIRMATION);
     });
