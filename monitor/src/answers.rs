@@ -1,6 +1,7 @@
 //! One file for each question that a process before login can ask: they pair with the functions of
 //! `preauth/src/ask_monitor.rs`.
 
+pub(crate) mod check_host;
 pub(crate) mod check_password;
 pub(crate) mod check_signature;
 pub(crate) mod choose_group;

@@ -4,12 +4,13 @@ use events::Level;
 use events::monitor::{Attempt, Event};
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, HandingOver, MAX_USER_NAME, NamingUser,
-    NamingUserAnswer, NamingUserRequest, OfferedKey,
+    NamingUserAnswer, NamingUserRequest, OfferedKey, VouchingHost,
 };
 use ipc::{Answering, Secret};
 use policy::NoMethodsLeft;
 use settings::values::Method;
 
+use crate::answers::check_host::check_host;
 use crate::answers::check_password::check_password;
 use crate::answers::check_signature::check_signature;
 use crate::answers::look_up_user::look_up_user;
@@ -121,6 +122,9 @@ impl Attempts {
             AuthenticatingRequest::CheckPassword { password } if proofs.may_try(Method::Password) => {
                 self.password(connection, proofs, &password)
             }
+            AuthenticatingRequest::CheckHost(host) if proofs.may_try(Method::Hostbased) => {
+                self.host(connection, proofs, &host)
+            }
             AuthenticatingRequest::ChangePassword if proofs.may_try(Method::Password) => {
                 let text = "password change not supported".to_owned();
                 connection.log(&Event::Said { level: Level::Info, text });
@@ -177,6 +181,16 @@ impl Attempts {
         let proven = check_password(connection, &self.candidate, Method::Password, password);
         let shown = Shown::method(Method::Password.name());
         self.settle(connection, proofs, shown, proven.as_ref().map(Proof::Password))
+    }
+
+    fn host(&self, connection: &mut Connection, proofs: &mut Proofs, host: &VouchingHost) -> Outcome {
+        let checked = check_host(connection, &self.candidate, &self.exchange, host, proofs.used_keys());
+        let proof = match (&checked.allowed, &checked.proven) {
+            (Some(allowed), Some(proven)) => Some(Proof::Host { allowed, proven }),
+            _ => None,
+        };
+        let shown = Shown { method: Method::Hostbased.name(), key: checked.shown };
+        self.settle(connection, proofs, shown, proof)
     }
 
     /// What an attempt comes to, whatever its method.

@@ -1,7 +1,7 @@
 //! AuthorizedKeysFile: found, opened and read with the user's own rights, believed only as StrictModes allows.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -92,7 +92,7 @@ impl<'a> KeyFiles<'a> {
 }
 
 /// Most accounts have no file, and one of the two default names never exists: that is nothing to write about.
-fn complaint_level(error: &io::Error) -> Level {
+pub(crate) fn complaint_level(error: &io::Error) -> Level {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Level::Debug1,
         _ => Level::Info,
@@ -123,9 +123,9 @@ fn matching_files(pattern: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// To be called with the user's rights. Opening never blocks (a FIFO in place of the file), and what is not a regular
-/// file is never read.
-fn open(path: &Path, home: &Path) -> io::Result<Opened> {
+/// Opens a file that somebody else may have put there; to be called with the rights of its owner. Opening never blocks
+/// (a FIFO in place of the file), and what is not a regular file of a sane size is never read.
+pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let file =
         OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits() | OFlag::O_NOCTTY.bits()).open(path)?;
     let facts = file.metadata()?;
@@ -135,6 +135,12 @@ fn open(path: &Path, home: &Path) -> io::Result<Opened> {
     if facts.len() > LARGEST_FILE {
         return Err(io::Error::other(format!("larger than {LARGEST_FILE} bytes")));
     }
+    Ok((file, facts))
+}
+
+/// To be called with the user's rights.
+fn open(path: &Path, home: &Path) -> io::Result<Opened> {
+    let (file, facts) = open_regular(path)?;
     let real = real_path(&file, path)?;
     let components = components_of(&real, &facts)?;
     let mut text = Vec::new();
@@ -143,7 +149,7 @@ fn open(path: &Path, home: &Path) -> io::Result<Opened> {
 }
 
 /// The facts of a file whose path is `real`, and of all directories above it.
-pub(crate) fn components_of(real: &Path, facts: &std::fs::Metadata) -> io::Result<Vec<PathFacts>> {
+pub(crate) fn components_of(real: &Path, facts: &Metadata) -> io::Result<Vec<PathFacts>> {
     let mut components = vec![path_facts(real.to_path_buf(), facts)];
     for directory in real.ancestors().skip(1) {
         components.push(path_facts(directory.to_path_buf(), &std::fs::metadata(directory)?));
@@ -162,7 +168,7 @@ fn real_path(file: &File, path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn path_facts(path: PathBuf, facts: &std::fs::Metadata) -> PathFacts {
+pub(crate) fn path_facts(path: PathBuf, facts: &Metadata) -> PathFacts {
     let kind = match facts.file_type() {
         kind if kind.is_file() => PathKind::File,
         kind if kind.is_dir() => PathKind::Directory,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ipc::start::{Granted, SftpGranted};
 use keys::{PublicKey, SignatureProven};
-use policy::{ForcedCommand, Grants, KeyAllowed, MethodsToDo, Progress, Restrictions, Verdict};
+use policy::{ForcedCommand, Grants, HostAllowed, KeyAllowed, MethodsToDo, Progress, Restrictions, Verdict};
 use settings::Effective;
 use settings::text::from_path;
 use settings::values::Method;
@@ -27,6 +27,8 @@ pub(crate) struct Proofs {
 pub(crate) enum Proof<'a> {
     /// `publickey`: a key that a line lets in, and a signature of it.
     Key { allowed: &'a KeyAllowed, proven: &'a SignatureProven },
+    /// `hostbased`: a host that is trusted and known, and a signature of its key.
+    Host { allowed: &'a HostAllowed, proven: &'a SignatureProven },
     /// `password`, or `none` with an empty one.
     Password(&'a PasswordProven),
 }
@@ -102,6 +104,7 @@ impl Proof<'_> {
     fn method(self) -> Method {
         match self {
             Self::Key { .. } => Method::PublicKey,
+            Self::Host { .. } => Method::Hostbased,
             Self::Password(proven) => proven.method(),
         }
     }
@@ -115,6 +118,7 @@ impl Proof<'_> {
     fn key(&self) -> Option<&PublicKey> {
         match self {
             Self::Key { allowed, .. } => Some(allowed.key()),
+            Self::Host { allowed, .. } => Some(allowed.key()),
             Self::Password(_) => None,
         }
     }
@@ -124,6 +128,7 @@ impl Proof<'_> {
         let (effective, account, from) = (&candidate.effective, &candidate.facts, &candidate.from);
         match self {
             Self::Key { allowed, proven } => policy::public_key_signed(effective, account, from, allowed, proven),
+            Self::Host { allowed, proven } => policy::hostbased_signed(effective, account, from, allowed, proven),
             Self::Password(_) => policy::unrestricted_proof(effective, account, from, self.method()),
         }
     }

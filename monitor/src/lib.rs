@@ -42,6 +42,7 @@ mod revoked_keys;
 mod signed_data;
 mod start_child;
 mod start_session;
+mod trust_files;
 mod words;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ fn possible(effective: &Effective) -> Vec<Method> {
     [
         (Method::PublicKey, effective.pubkey_authentication),
         (Method::Password, password),
+        (Method::Hostbased, effective.hostbased_authentication),
         // It succeeds where an empty password would.
         (Method::None, password && effective.permit_empty_passwords),
     ]

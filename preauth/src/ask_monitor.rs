@@ -6,7 +6,7 @@ use events::preauth::Event;
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, ExchangeToSign, HandingOver, HandingOverRequest,
     KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, ModpGroup, NamingUser, NamingUserAnswer, NamingUserRequest,
-    OfferedKey, PrimeSizes,
+    OfferedKey, PrimeSizes, VouchingHost,
 };
 use ipc::{Asking, IpcError, Phase, Secret};
 
@@ -122,6 +122,11 @@ impl Monitor<Authenticating> {
     /// A new password in place of an expired one.
     pub(crate) fn change_password(&mut self) -> Result<AuthenticatingAnswer, Ending> {
         self.ask(&AuthenticatingRequest::ChangePassword)
+    }
+
+    /// Does this host vouch for its user?
+    pub(crate) fn check_host(&mut self, host: VouchingHost) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::CheckHost(host))
     }
 
     /// A method that this process knows nothing about.

@@ -165,6 +165,7 @@ fn put_to_monitor(
         }
         Method::Password(password) => monitor.check_password(password),
         Method::ChangePassword => monitor.change_password(),
+        Method::Host(host) => monitor.check_host(host),
         Method::Other(method) => monitor.unusable(&method),
     }
 }

@@ -1,7 +1,7 @@
 //! SSH_MSG_USERAUTH_REQUEST taken apart (RFC 4252 section 5).
 
 use ipc::Secret;
-use ipc::phases::{MAX_PASSWORD, OfferedKey};
+use ipc::phases::{MAX_PASSWORD, OfferedKey, VouchingHost};
 use wire::{Reader, WireError};
 
 /// `publickey` that also names our host key (OpenSSH's PROTOCOL, section 3.1).
@@ -33,6 +33,7 @@ pub(crate) enum Method<'a> {
     Password(Secret),
     /// A new password in place of an expired one.
     ChangePassword,
+    Host(VouchingHost),
     Other(String),
 }
 
@@ -47,6 +48,7 @@ impl<'a> UserauthRequest<'a> {
             b"none" => Method::None,
             b"publickey" => key_method(reader, false)?,
             b"password" => password(reader)?,
+            b"hostbased" => vouching_host(reader)?,
             hostbound if hostbound == HOSTBOUND.as_bytes() => key_method(reader, true)?,
             other => Method::Other(text(other)),
         };
@@ -76,6 +78,15 @@ fn password(mut reader: Reader<'_>) -> Result<Method<'_>, WireError> {
     reader.finish()?;
     let cut = password.get(..=MAX_PASSWORD).unwrap_or(password);
     Ok(if changes { Method::ChangePassword } else { Method::Password(Secret::new(cut)) })
+}
+
+/// RFC 4252 section 9. The signature covers names as they were sent, so one that is not UTF-8 is vouched for by nobody.
+fn vouching_host(mut reader: Reader<'_>) -> Result<Method<'_>, WireError> {
+    let key = OfferedKey { algorithm: text(reader.string()?), blob: reader.string()?.to_vec() };
+    let (host, user) = (text(reader.string()?), text(reader.string()?));
+    let signature = reader.string()?.to_vec();
+    reader.finish()?;
+    Ok(Method::Host(VouchingHost { key, host, user, signature }))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -121,6 +132,19 @@ mod tests {
         let parsed = UserauthRequest::parse(&signed).unwrap();
         let Method::CheckSignature { signature, host_key, .. } = parsed.method else { panic!("{parsed:?}") };
         assert_eq!((signature, host_key), (&b"signature"[..], Some(&b"host key"[..])));
+    }
+
+    #[test]
+    fn a_host_vouches_with_its_key_its_name_and_its_user() {
+        let mut hostbased = request("hostbased");
+        for field in ["ssh-ed25519", "blob", "pc.example.org.", "bob", "signature"] {
+            hostbased.put_string(field);
+        }
+        let Method::Host(host) = UserauthRequest::parse(&hostbased).unwrap().method else { panic!() };
+        assert_eq!((host.host.as_str(), host.user.as_str()), ("pc.example.org.", "bob"));
+        assert_eq!((host.key.blob.as_slice(), host.signature.as_slice()), (&b"blob"[..], &b"signature"[..]));
+        hostbased.put_string("more");
+        assert_eq!(UserauthRequest::parse(&hostbased), Err(WireError::Trailing));
     }
 
     #[test]

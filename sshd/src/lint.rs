@@ -175,8 +175,6 @@ mod tests {
             "GatewayPorts yes",
             "ExposeAuthInfo yes",
             "AllowTcpForwarding local",
-            "HostbasedAuthentication yes",
-            "IgnoreRhosts no",
             "IPQoS none",
             "FingerprintHash md5",
             "PermitUserEnvironment yes",

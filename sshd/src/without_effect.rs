@@ -62,14 +62,11 @@ fn keeps_away_what_never_comes(setting: &Setting) -> bool {
     match setting {
         Setting::KbdInteractiveAuthentication(on) | Setting::AllowAgentForwarding(on) => !on,
         Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => *which == Forwarding::No,
-        Setting::DisableForwarding(off) | Setting::IgnoreUserKnownHosts(off) => *off,
+        Setting::DisableForwarding(off) => *off,
         Setting::XAuthLocation(None) => true,
         Setting::RevokedKeys(files) => files.is_empty(),
         // They choose among what forwarding, hosts' keys and certificates would be accepted.
-        Setting::PermitOpen(_)
-        | Setting::PermitListen(_)
-        | Setting::HostbasedAcceptedAlgorithms(_)
-        | Setting::CASignatureAlgorithms(_) => true,
+        Setting::PermitOpen(_) | Setting::PermitListen(_) | Setting::CASignatureAlgorithms(_) => true,
         _ => false,
     }
 }

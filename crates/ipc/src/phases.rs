@@ -173,6 +173,8 @@ pub enum AuthenticatingRequest {
     },
     /// `password` with a new password in place of an expired one: nobody is asked for that here, so nobody can do it.
     ChangePassword,
+    /// `hostbased` (RFC 4252 section 9).
+    CheckHost(VouchingHost),
     /// A method that is not offered, or a request that makes no sense: it counts as a failure.
     Unusable {
         /// The method's name, for the log.
@@ -190,6 +192,19 @@ pub struct OfferedKey {
     pub algorithm: String,
     /// The public key blob.
     pub blob: Vec<u8>,
+}
+
+/// A host that vouches for its user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VouchingHost {
+    /// Its key.
+    pub key: OfferedKey,
+    /// Its name as the client sends it.
+    pub host: String,
+    /// The user there.
+    pub user: String,
+    /// The signature blob as the client sent it.
+    pub signature: Vec<u8>,
 }
 
 /// To [`AuthenticatingRequest`].

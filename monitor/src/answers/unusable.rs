@@ -14,8 +14,7 @@ pub(crate) fn unusable(connection: &mut Connection, effective: &Effective, metho
     let enabled = match method {
         Method::Password => effective.password_authentication,
         Method::KeyboardInteractive => effective.kbd_interactive_authentication,
-        Method::Hostbased => effective.hostbased_authentication,
-        Method::PublicKey | Method::None => false,
+        Method::PublicKey | Method::Hostbased | Method::None => false,
     };
     if !enabled {
         return None;

@@ -109,9 +109,7 @@ fn is_usual(lint: &Lint<'_>, said: &Said) -> bool {
     match &said.setting {
         Setting::UsePAM(_) | Setting::TrustedUserCAKeys(_) | Setting::HostCertificate(_) => true,
         Setting::X11Forwarding(_) => !in_block,
-        Setting::AllowTcpForwarding(_)
-        | Setting::HostbasedAuthentication(_)
-        | Setting::HostbasedUsesNameFromPacketOnly(_) => in_block,
+        Setting::AllowTcpForwarding(_) => in_block,
         Setting::AuthorizedKeysCommand(Some(program)) | Setting::AuthorizedPrincipalsCommand(Some(program)) => {
             !is_there(program.split([' ', '\t']).next().unwrap_or_default())
         }

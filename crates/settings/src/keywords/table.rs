@@ -193,13 +193,13 @@ keywords! {
     /// Whether and how root may log in.
     permit_root_login, PermitRootLogin, OneOf<PermitRootLogin>, ["prohibit-password"], Anywhere, [Monitor], Works;
     /// Whether .rhosts and .shosts are ignored in host-based logins.
-    ignore_rhosts, IgnoreRhosts, OneOf<IgnoreRhosts>, ["yes"], Anywhere, [Monitor], Later;
+    ignore_rhosts, IgnoreRhosts, OneOf<IgnoreRhosts>, ["yes"], Anywhere, [Monitor], Works;
     /// Whether ~/.ssh/known_hosts is ignored in host-based logins.
-    ignore_user_known_hosts, IgnoreUserKnownHosts, YesNo, ["no"], Global, [Monitor], Later;
+    ignore_user_known_hosts, IgnoreUserKnownHosts, YesNo, ["no"], Global, [Monitor], Works;
     /// Whether the client's host may vouch for its users.
-    hostbased_authentication, HostbasedAuthentication, YesNo, ["no"], Anywhere, [Monitor, Preauth], Later;
+    hostbased_authentication, HostbasedAuthentication, YesNo, ["no"], Anywhere, [Monitor, Preauth], Works;
     /// Whether host-based logins believe the host name that the client sends instead of looking it up.
-    hostbased_uses_name_from_packet_only, HostbasedUsesNameFromPacketOnly, YesNo, ["no"], Anywhere, [Monitor], Later;
+    hostbased_uses_name_from_packet_only, HostbasedUsesNameFromPacketOnly, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// Whether users may log in by public key.
     pubkey_authentication, PubkeyAuthentication / "DSAAuthentication", YesNo, ["yes"], Anywhere, [Monitor, Preauth],
         Works;
@@ -293,7 +293,7 @@ keywords! {
     ca_signature_algorithms, CASignatureAlgorithms, CaSignatureList, [DEFAULT], Anywhere, [Monitor], Later;
     /// Algorithms of client hosts' keys.
     hostbased_accepted_algorithms, HostbasedAcceptedAlgorithms / "HostbasedAcceptedKeyTypes", HostbasedList,
-        [DEFAULT], Anywhere, [Monitor], Later;
+        [DEFAULT], Anywhere, [Monitor], Works;
     /// Algorithms that this host proves itself with, the preferred one first.
     host_key_algorithms, HostKeyAlgorithms, HostKeyList, [DEFAULT], Global, [Monitor, Preauth, Session], Works;
     /// Algorithms of users' keys.
