@@ -3,9 +3,12 @@
 //!
 //! Tests that need root say so with [`needs_root`]; without it they are skipped by name (`make test` lists them).
 
+mod attacks;
 mod clients;
 
 pub use clients::has_python_module;
+
+pub use attacks::{TURNED_AWAY, answer_to, attacks_py, connect_from, is_served, try_connect_from};
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -501,29 +504,6 @@ impl Log {
         let lines = self.lines.lock().expect("the log");
         let _ = self.grown.wait_timeout(lines, Duration::from_millis(50)).expect("the log");
     }
-}
-
-/// A raw connection from another address of this machine, such as 127.0.0.2: a source of its own.
-#[must_use]
-pub fn connect_from(server: &Server, address: &str) -> TcpStream {
-    try_connect_from(server, address).expect("the server listens")
-}
-
-/// The same, in a flood that may be too much.
-///
-/// # Errors
-/// The system's.
-pub fn try_connect_from(server: &Server, address: &str) -> std::io::Result<TcpStream> {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
-    let address: std::net::Ipv4Addr = address.parse().expect("an IPv4 address");
-    let stream = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-    let end = |address, port| SockaddrIn::from(std::net::SocketAddrV4::new(address, port));
-    let raw = std::os::fd::AsRawFd::as_raw_fd(&stream);
-    bind(raw, &end(address, 0))?;
-    connect(raw, &end(std::net::Ipv4Addr::LOCALHOST, server.port))?;
-    let stream = TcpStream::from(stream);
-    stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(stream)
 }
 
 /// Waits for something that has no event of its own, and fails the test if it does not come.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use bulkhead_tests::{Server, has_python_module, needs_program, run, skipped};
+use bulkhead_tests::{Server, has_python_module, needs_program, run};
 
 #[test]
 fn paramiko_runs_a_command_and_transfers_a_file() {

@@ -1,23 +1,14 @@
 //! Sources that misbehave are refused for a while, each by its own address, and nobody else is (PerSourcePenalties,
 //! PerSourceMaxStartups). Every address of 127.0.0.0/8 is a source of its own here.
 
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use bulkhead_tests::{PATIENCE, Server, connect_from, descendants_of, needs_root, run, wait_until};
+use bulkhead_tests::{
+    PATIENCE, Server, TURNED_AWAY, answer_to, connect_from, descendants_of, is_served, needs_root, run, wait_until,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-const TURNED_AWAY: &str = "Not allowed at this time\r\n";
-
-/// What the server says to somebody who sends this and then waits for the end.
-fn answer_to(mut peer: TcpStream, sent: &[u8]) -> String {
-    let _ = peer.write_all(sent);
-    let mut answer = Vec::new();
-    let _ = peer.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
-}
 
 /// Connects from an address until it is turned away; how often it was not.
 fn until_turned_away(server: &Server, from: &str, sent: &[u8]) -> usize {
@@ -30,13 +21,6 @@ fn until_turned_away(server: &Server, from: &str, sent: &[u8]) -> usize {
         assert!(Instant::now() < deadline, "{from} is never turned away");
     }
     unreachable!("numbers do not end")
-}
-
-fn is_served(server: &Server, from: &str) -> bool {
-    let mut peer = connect_from(server, from);
-    let mut greeting = [0; 4];
-    peer.read_exact(&mut greeting).expect("the server says something");
-    &greeting == b"SSH-"
 }
 
 #[test]

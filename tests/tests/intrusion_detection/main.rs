@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bulkhead_tests::{
-    Account, Scratch, binaries, make_key, needs_program, needs_root, project, public_half, run, run_with_input, skipped,
+    Account, Scratch, attacks_py, binaries, has_python_module, make_key, needs_program, needs_root, public_half, run,
+    run_with_input, skipped,
 };
 use syslog::Logged;
 
@@ -41,8 +42,7 @@ impl Scene {
                 return None;
             }
         }
-        if !run(Command::new("/usr/bin/python3").args(["-c", "import paramiko"])).status.success() {
-            skipped(test, "Python has no paramiko");
+        if !has_python_module(test, "paramiko") {
             return None;
         }
         let (account, locked) = (Account::create(), Account::create());
@@ -85,12 +85,6 @@ impl Scene {
         server.wait_until_idle();
         server.into_log()
     }
-}
-
-fn attacks_py(arguments: &[&str]) -> Command {
-    let mut python = Command::new("/usr/bin/python3");
-    python.arg(project().join("tests/tests/intrusion_detection/attacks.py")).args(arguments);
-    python
 }
 
 fn all_attacks() -> Vec<String> {
