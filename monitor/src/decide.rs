@@ -1,6 +1,6 @@
 //! The decision. Only this file can make a [`ProvenUser`], and without one no session starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipc::start::{Granted, SftpGranted};
 use keys::{PublicKey, SignatureProven};
@@ -52,6 +52,7 @@ pub(crate) struct ProvenUser {
     grants: Grants,
     granted: Granted,
     chroot: Option<String>,
+    sftp_jail: Verdict<Option<PathBuf>>,
     home: String,
     shell: String,
 }
@@ -146,6 +147,7 @@ impl ProvenUser {
             granted: Granted { terminal: grants.terminal, sftp: sftp_granted(&grants) },
             effective: effective.clone(),
             chroot: chroot.map(|path| from_path(&path)),
+            sftp_jail: policy::sftp_jail(effective, &candidate.facts),
             home: as_text(&candidate.account.home),
             shell: as_text(&candidate.facts.shell),
             grants,
@@ -182,6 +184,12 @@ impl ProvenUser {
     /// The login's root directory, if it has one of its own.
     pub(crate) fn chroot(&self) -> Option<&str> {
         self.chroot.as_deref()
+    }
+
+    /// The directory that is all of SFTP's file system for this login, if there is one; or why the login must not be
+    /// served.
+    pub(crate) fn sftp_jail(&self) -> &Verdict<Option<PathBuf>> {
+        &self.sftp_jail
     }
 
     /// The settings that hold for this user.

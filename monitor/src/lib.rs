@@ -31,6 +31,7 @@ mod failures;
 mod hand_over;
 mod host_keys;
 mod host_name;
+mod jail;
 mod journal;
 mod key_exchange;
 mod keys_command;
@@ -113,8 +114,8 @@ fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
 
 fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
     connection.user_is_in(login.user.name());
-    let started = match start_session::check_root(&mut connection, &login.user) {
-        Ok(()) => start_session::start_session(&mut connection, &login.user, login.transport).map(Some),
+    let started = match start_session::find_root(&mut connection, &login.user) {
+        Ok(root) => start_session::start_session(&mut connection, &login.user, root, login.transport).map(Some),
         Err(start_session::NoRoot) => {
             start_session::say_farewell(&mut connection, &login.user, login.transport).map(|()| None)
         }

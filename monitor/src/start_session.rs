@@ -1,7 +1,8 @@
 //! From a proven user to a session process.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use events::Level;
@@ -9,15 +10,16 @@ use events::monitor::Event;
 use ipc::Answering;
 use ipc::phases::LoggedIn;
 use ipc::start::{Granted, SessionStart, SftpGranted};
+use settings::text::from_path;
 use sys::process::Child;
 use thiserror::Error;
 
-use crate::chroot;
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
 use crate::hand_over::TransportState;
 use crate::preauth_child::wait_for;
 use crate::start_child::start_child;
+use crate::{chroot, jail};
 
 /// Why there is no session. The text is a line of the log.
 #[derive(Debug, Error)]
@@ -41,9 +43,32 @@ const NO_ROOT: &str = "You are logged in, but the directory that you are to be c
 /// How long a client may take to be told that there is no session.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Looks at the directory that the login is to be confined to, if there is one.
-pub(crate) fn check_root(connection: &mut Connection, user: &ProvenUser) -> Result<(), NoRoot> {
-    let Some(directory) = user.chroot() else { return Ok(()) };
+/// Where a login is served.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// The directory that is all of SFTP's file system, and its name.
+    jail: Option<(String, OwnedFd)>,
+}
+
+/// Looks at the directories that the login is to be confined to, if there are any.
+pub(crate) fn find_root(connection: &mut Connection, user: &ProvenUser) -> Result<Root, NoRoot> {
+    if let Some(directory) = user.chroot() {
+        check_chroot(connection, directory)?;
+    }
+    let verdict = user.sftp_jail();
+    connection.log_steps(&verdict.steps);
+    let Some(directory) = verdict.outcome.as_ref().map_err(|_| NoRoot)? else { return Ok(Root { jail: None }) };
+    let above = Path::new(user.chroot().unwrap_or("/"));
+    match jail::open_directory(above, directory, user.identity()) {
+        Ok(opened) => Ok(Root { jail: Some((from_path(directory), opened)) }),
+        Err(why) => {
+            connection.log(&Event::Said { level: Level::Fatal, text: why.to_string() });
+            Err(NoRoot)
+        }
+    }
+}
+
+fn check_chroot(connection: &mut Connection, directory: &str) -> Result<(), NoRoot> {
     let verdict = chroot::check(directory);
     connection.log_steps(&verdict.steps);
     verdict.outcome.map_err(|_| NoRoot)?;
@@ -57,10 +82,13 @@ pub(crate) fn check_root(connection: &mut Connection, user: &ProvenUser) -> Resu
 pub(crate) fn start_session(
     connection: &mut Connection,
     user: &ProvenUser,
+    root: Root,
     transport: TransportState,
 ) -> Result<(Child, Answering<LoggedIn>), NoSession> {
-    let start = SessionStart { chroot: user.chroot().map(str::to_owned), ..start_message(connection, user, transport) };
-    let (process, link) = start_process(connection, user, &start)?;
+    let (jail, directory) = root.jail.unzip();
+    let chroot = user.chroot().map(str::to_owned);
+    let start = SessionStart { chroot, jail, ..start_message(connection, user, transport) };
+    let (process, link) = start_process(connection, user, &start, directory.as_ref())?;
     connection.log(&Event::UserChild { pid: process.pid() });
     Ok((process, link))
 }
@@ -77,7 +105,7 @@ pub(crate) fn say_farewell(
         farewell: Some(NO_ROOT.to_owned()),
         ..start_message(connection, user, transport)
     };
-    let (process, _link) = start_process(connection, user, &start)?;
+    let (process, _link) = start_process(connection, user, &start, None)?;
     wait_for(&process, FAREWELL)?;
     Ok(())
 }
@@ -86,6 +114,7 @@ fn start_message(connection: &Connection, user: &ProvenUser, transport: Transpor
     SessionStart {
         identity: user.identity_to_become(),
         chroot: None,
+        jail: None,
         farewell: None,
         best_effort_sandbox: connection.best_effort_sandbox,
         user: user.name().to_owned(),
@@ -102,11 +131,12 @@ fn start_process(
     connection: &mut Connection,
     user: &ProvenUser,
     start: &SessionStart,
+    jail: Option<&OwnedFd>,
 ) -> Result<(Child, Answering<LoggedIn>), NoSession> {
     let title = format!("sshd: {}@notty", user.name());
     let (process, link) = start_child(connection.programs.session.as_fd(), &title, &[])?;
     let network = std::mem::take(&mut connection.network);
-    let descriptors: Vec<_> = network.iter().map(AsFd::as_fd).collect();
+    let descriptors: Vec<_> = network.iter().chain(jail).map(AsFd::as_fd).collect();
     ipc::start::send(link.as_fd(), start, &descriptors)?;
     sys::fd::set_nonblocking(link.as_fd(), true)?;
     Ok((process, Answering::over(link)))

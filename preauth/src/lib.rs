@@ -71,6 +71,7 @@ fn become_who_you_are(start: &PreauthStart) -> Result<LockedDown, ExitCode> {
     let surroundings = Surroundings {
         identity: start.confinement.as_ref().map(|confinement| confinement.identity.clone()),
         empty_root: start.confinement.as_ref().map(|confinement| PathBuf::from(&confinement.empty_root)),
+        jail: None,
         best_effort: start.best_effort_sandbox,
     };
     sandbox::lock_down(&Policy::Preauth, &surroundings).map_err(|error| cannot_start(&error))

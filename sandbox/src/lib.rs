@@ -9,8 +9,9 @@
 pub mod linux;
 pub mod promises;
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use sys::identity::{Identity, become_for_ever, enter_root, is_root};
 
@@ -48,6 +49,8 @@ pub enum Policy {
 pub struct SessionPromises {
     /// The user's files, for `internal-sftp`.
     pub files: FileAccess,
+    /// Only those below [`Surroundings::jail`].
+    pub in_jail: bool,
     /// Sockets for forwarding. No row gives any yet, so granting it changes nothing.
     pub forwarding: bool,
 }
@@ -71,6 +74,9 @@ pub struct Surroundings {
     pub identity: Option<Identity>,
     /// The directory to be locked into; `None` in an unprivileged server.
     pub empty_root: Option<PathBuf>,
+    /// The directory below which files may be used, for those that are promised a jail. It is open already: where it
+    /// lies, and through whose hands its path goes, is of no interest any more.
+    pub jail: Option<Arc<OwnedFd>>,
     /// Go on when the kernel lacks a layer (see [`layers`] for which hold).
     pub best_effort: bool,
 }
@@ -120,6 +126,9 @@ pub enum SandboxError {
     /// The kernel has no Landlock (Linux 5.13, switched on at boot).
     #[error("this kernel has no Landlock, or it is switched off (lsm= at boot)")]
     NoLandlock,
+    /// The kernel's Landlock cannot keep a process in a jail: it must be able to deny truncation (Linux 6.2).
+    #[error("a jail needs a kernel whose Landlock can deny truncation (Linux 6.2)")]
+    NoJail,
     /// A limit could not be set.
     #[error("cannot set a resource limit: {0}")]
     Limits(nix::Error),
@@ -192,7 +201,13 @@ fn put_on(process: &ProcessPromises, around: &Surroundings, layers: Only) -> Res
     linux::privileges::give_up(process.files(), is_root())?;
     held.push(Layer::Privileges);
     if layers.landlock {
-        match linux::landlock::put_on(process.files())? {
+        let reach = linux::landlock::Reach::of(process, around.jail.as_deref());
+        match linux::landlock::put_on(process.files(), &reach)? {
+            // Not even best effort: seccomp does not see what openat2 is asked for, so this layer is the jail.
+            Held::Nothing if process.is_in_jail() => return Err(SandboxError::NoJail),
+            Held::Version(version) if process.is_in_jail() && version < linux::landlock::FIRST_FOR_JAILS => {
+                return Err(SandboxError::NoJail);
+            }
             Held::Version(version) => held.push(Layer::Landlock(version)),
             Held::Nothing if around.best_effort => {}
             Held::Nothing => return Err(SandboxError::NoLandlock),

@@ -7,7 +7,7 @@
 //! | process | keeps | and never again |
 //! |---|---|---|
 //! | `sshd-preauth` | memory, clock, its open descriptors, waiting for them | files, sockets, processes, other identities |
-//! | `sshd-session` | the same, an event loop, terminals, the connection's socket options; files only if this login may use SFTP | exec, processes, other identities, new sockets |
+//! | `sshd-session` | the same, an event loop, terminals, the connection's socket options; files only if this login may use SFTP, and with `SftpJail` only those below one directory | exec, processes, other identities, new sockets |
 //! | `sftp-server` | memory, clock, its open descriptors, waiting, files, lines to syslogd | exec, processes, sockets, other identities |
 //! | `sshd`, `sshd-monitor`, `sshd-launch` | not locked down: starting processes and changing identity is their work | reading what a peer sent as SSH |
 //!
@@ -40,6 +40,10 @@ pub enum Promise {
     ReadFiles,
     /// Creating, changing and removing files.
     ChangeFiles,
+    /// Opening, reading and listing what is below one directory.
+    ReadJail,
+    /// Creating, changing and removing what is below one directory.
+    ChangeJail,
     /// libc's look-ups of user and group names in files. A daemon that libc tries to ask is answered by `EACCES`.
     NameLookUps,
     /// Lines to syslogd, over a socket that was connected before lock-down.
@@ -62,8 +66,8 @@ pub struct ProcessPromises {
 }
 
 use Promise::{
-    ChangeFiles, ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, ReadFiles, SocketOptions,
-    Syslog, Terminals, Wait,
+    ChangeFiles, ChangeJail, ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, ReadFiles,
+    ReadJail, SocketOptions, Syslog, Terminals, Wait,
 };
 
 /// `sshd-preauth`: all it ever sees is bytes of a stranger.
@@ -113,6 +117,35 @@ pub const SESSION_WRITING: ProcessPromises = ProcessPromises {
     unveil: &[("/", "rwc")],
 };
 
+/// `sshd-session` of a login with `internal-sftp -R` in an `SftpJail`.
+pub const SESSION_READING_JAIL: ProcessPromises = ProcessPromises {
+    process: "sshd-session",
+    when: "a jail, read only",
+    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions, ReadJail],
+    pledge: "stdio recvfd tty rpath",
+    unveil: &[("SftpJail", "r")],
+};
+
+/// `sshd-session` of a login with `internal-sftp` in an `SftpJail`.
+pub const SESSION_WRITING_JAIL: ProcessPromises = ProcessPromises {
+    process: "sshd-session",
+    when: "a jail",
+    keeps: &[
+        Compute,
+        ClockAndRandom,
+        OpenDescriptors,
+        Links,
+        Wait,
+        EventLoop,
+        Terminals,
+        SocketOptions,
+        ReadJail,
+        ChangeJail,
+    ],
+    pledge: "stdio recvfd tty rpath wpath cpath fattr chown",
+    unveil: &[("SftpJail", "rwc")],
+};
+
 /// `sftp-server -R`.
 pub const SFTP_SERVER_READING: ProcessPromises = ProcessPromises {
     process: "sftp-server",
@@ -132,17 +165,27 @@ pub const SFTP_SERVER_WRITING: ProcessPromises = ProcessPromises {
 };
 
 /// Every row.
-pub const PROCESSES: &[&ProcessPromises] =
-    &[&PREAUTH, &SESSION, &SESSION_READING, &SESSION_WRITING, &SFTP_SERVER_READING, &SFTP_SERVER_WRITING];
+pub const PROCESSES: &[&ProcessPromises] = &[
+    &PREAUTH,
+    &SESSION,
+    &SESSION_READING,
+    &SESSION_WRITING,
+    &SESSION_READING_JAIL,
+    &SESSION_WRITING_JAIL,
+    &SFTP_SERVER_READING,
+    &SFTP_SERVER_WRITING,
+];
 
 /// The row that a policy means.
 pub fn promises_of(policy: &Policy) -> &'static ProcessPromises {
     match policy {
         Policy::Preauth => &PREAUTH,
-        Policy::Session(granted) => match granted.files {
-            FileAccess::None => &SESSION,
-            FileAccess::ReadOnly => &SESSION_READING,
-            FileAccess::ReadWrite => &SESSION_WRITING,
+        Policy::Session(granted) => match (granted.files, granted.in_jail) {
+            (FileAccess::None, _) => &SESSION,
+            (FileAccess::ReadOnly, false) => &SESSION_READING,
+            (FileAccess::ReadWrite, false) => &SESSION_WRITING,
+            (FileAccess::ReadOnly, true) => &SESSION_READING_JAIL,
+            (FileAccess::ReadWrite, true) => &SESSION_WRITING_JAIL,
         },
         Policy::SftpServer { read_only: true } => &SFTP_SERVER_READING,
         Policy::SftpServer { read_only: false } => &SFTP_SERVER_WRITING,
@@ -155,9 +198,15 @@ impl ProcessPromises {
         self.keeps.contains(&promise)
     }
 
+    /// Whether the row keeps files below one directory only.
+    pub fn is_in_jail(&self) -> bool {
+        self.keeps(ReadJail)
+    }
+
     /// How much of the file system the row keeps.
     pub fn files(&self) -> FileAccess {
-        match (self.keeps(ReadFiles), self.keeps(ChangeFiles)) {
+        let reads = self.keeps(ReadFiles) || self.keeps(ReadJail);
+        match (reads, self.keeps(ChangeFiles) || self.keeps(ChangeJail)) {
             (_, true) => FileAccess::ReadWrite,
             (true, false) => FileAccess::ReadOnly,
             (false, false) => FileAccess::None,
@@ -171,7 +220,7 @@ mod tests {
 
     #[test]
     fn before_login_there_are_no_files_no_terminals_no_event_loop() {
-        for word in [ReadFiles, ChangeFiles, NameLookUps, EventLoop, Terminals, SocketOptions] {
+        for word in [ReadFiles, ChangeFiles, ReadJail, ChangeJail, NameLookUps, EventLoop, Terminals, SocketOptions] {
             assert!(!PREAUTH.keeps(word), "{word:?}");
         }
     }
@@ -190,8 +239,8 @@ mod tests {
     fn the_pledge_says_the_same_as_the_words() {
         for row in PROCESSES {
             let pledged = |word: &str| row.pledge.split(' ').any(|pledged| pledged == word);
-            assert_eq!(pledged("rpath"), row.keeps(ReadFiles), "{}", row.when);
-            assert_eq!(pledged("wpath"), row.keeps(ChangeFiles), "{}", row.when);
+            assert_eq!(pledged("rpath"), row.files() != FileAccess::None, "{}", row.when);
+            assert_eq!(pledged("wpath"), row.files() == FileAccess::ReadWrite, "{}", row.when);
             assert_eq!(pledged("tty"), row.keeps(Terminals), "{}", row.when);
             assert!(!["exec", "proc", "id", "inet", "unix", "prot_exec"].into_iter().any(pledged), "{}", row.when);
         }

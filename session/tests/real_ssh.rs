@@ -105,6 +105,7 @@ fn serve(stream: TcpStream, rekey_bytes: u64, pipes: bool) -> (Ended, Arc<Mutex<
     let start = SessionStart {
         identity: None,
         chroot: None,
+        jail: None,
         farewell: None,
         best_effort_sandbox: false,
         user: "somebody".to_owned(),

@@ -77,6 +77,7 @@ fn who_is_served() -> Result<Client, Stop> {
         user: account.name,
         uid: account.uid,
         home: account.home,
+        jail: None,
     })
 }
 
@@ -111,7 +112,7 @@ fn lock_down(options: &Options) -> Result<LockedDown, Stop> {
     let _ = sys::local_time::local_time(std::time::SystemTime::now());
     // /proc/self/mem would let a user who may only transfer files run code.
     sys::process::set_no_dump().map_err(|error| stop(format!("not dumpable: {error}")))?;
-    let around = sandbox::Surroundings { identity: None, empty_root: None, best_effort: true };
+    let around = sandbox::Surroundings { best_effort: true, ..sandbox::Surroundings::default() };
     sandbox::lock_down(&Policy::SftpServer { read_only: options.read_only }, &around)
         .map_err(|error| stop(format!("sandbox: {error}")))
 }

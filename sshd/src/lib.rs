@@ -3,6 +3,7 @@
 
 pub mod command_line;
 pub mod explain;
+mod jails;
 pub mod lint;
 pub mod listen;
 pub mod load;

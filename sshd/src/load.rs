@@ -1,6 +1,6 @@
 //! Reading the configuration that the command line names, and telling what is wrong with it.
 
-use config::{LoadFailure, Loaded, Message};
+use config::{LoadFailure, Loaded, Message, Reading, Severity};
 
 use crate::command_line::{CommandLine, Mode};
 
@@ -28,7 +28,15 @@ pub fn load_and_report(command_line: &CommandLine) -> Result<Loaded, u8> {
 /// # Errors
 /// What is wrong with it.
 pub fn load(command_line: &CommandLine) -> Result<Loaded, LoadFailure> {
-    config::load(&command_line.load_request())
+    let request = command_line.load_request();
+    let loaded = config::load(&request)?;
+    let escapable =
+        if request.reading == Reading::Strict { crate::jails::not_forced(&loaded.settings) } else { Vec::new() };
+    if escapable.is_empty() {
+        return Ok(loaded);
+    }
+    let errors = escapable.into_iter().map(|text| Message { severity: Severity::Error, text });
+    Err(LoadFailure { messages: loaded.messages.into_iter().chain(errors).collect(), status: 255 })
 }
 
 fn report(command_line: &CommandLine, messages: &[Message], even_if_quiet: bool) {

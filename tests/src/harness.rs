@@ -5,6 +5,9 @@
 
 mod attacks;
 mod clients;
+mod kernel;
+
+pub use kernel::without_system_call;
 
 pub use clients::has_python_module;
 
@@ -300,7 +303,24 @@ impl Server {
     /// The same, with variables in its environment.
     #[must_use]
     pub fn start_with(who: As, account: Account, configuration: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_in(Scratch::new(), who, account, configuration, environment)
+    }
+
+    /// The same, with a `bulkhead_config` beside its configuration.
+    #[must_use]
+    pub fn start_with_companion(who: As, account: Account, configuration: &str, companion: &str) -> Self {
         let scratch = Scratch::new();
+        scratch.file("bulkhead_config", companion.replace("@SCRATCH@", &scratch.path("").display().to_string()));
+        Self::start_in(scratch, who, account, configuration, &[])
+    }
+
+    fn start_in(
+        scratch: Scratch,
+        who: As,
+        account: Account,
+        configuration: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let login_key = make_key(&scratch, "login_key", &["-t", "ed25519"]);
         scratch.file("authorized_keys", public_half(&login_key));
         let host_key = make_key(&scratch, "host_ed25519", &["-t", "ed25519"]);
@@ -447,6 +467,11 @@ impl Server {
     /// Rewrites the configuration (the harness's own lines are added again).
     pub fn configure(&self, configuration: &str) {
         write_configuration(configuration, self.port, &self.scratch);
+    }
+
+    /// `sshd -t` of the configuration as it stands now.
+    pub fn test_configuration(&self) -> Output {
+        run(Command::new(binaries().join("sshd")).arg("-tf").arg(self.scratch.path("sshd_config")))
     }
 
     /// Waits until no descendant of the listener is left.

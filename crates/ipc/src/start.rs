@@ -137,13 +137,16 @@ pub struct PreauthStart {
     pub host_keys: Vec<OfferedHostKey>,
 }
 
-/// To `sshd-session`. Brings the connection's descriptors: 1, or 2 for two pipes.
+/// To `sshd-session`. Brings the connection's descriptors: 1, or 2 for two pipes; then the jail's directory, if there is
+/// one.
 #[derive(Serialize, Deserialize)]
 pub struct SessionStart {
     /// Whom to become; none for an ordinary user, who is it already.
     pub identity: Option<Identity>,
     /// The new root, if the login is confined to a directory (ChrootDirectory).
     pub chroot: Option<String>,
+    /// The directory that is all of SFTP's file system (SftpJail), seen from `chroot`. It comes as the last descriptor.
+    pub jail: Option<String>,
     /// Nothing is served: the client is told this, and that is all.
     pub farewell: Option<String>,
     /// Whether a kernel without one of the sandbox's layers is acceptable.

@@ -13,7 +13,7 @@
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | a password or a dialogue has proven something | [`unrestricted_proof`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
-//! | the login is complete | [`grants`], [`chroot_directory`], [`chroot_components`] |
+//! | the login is complete | [`grants`], [`chroot_directory`], [`chroot_components`], [`sftp_jail`] |
 #![forbid(unsafe_code)]
 
 mod account;
@@ -23,6 +23,7 @@ mod environment;
 mod facts;
 mod grants;
 mod hostbased;
+mod jail;
 mod methods;
 mod password_age;
 mod public_key;
@@ -45,6 +46,7 @@ pub use hostbased::{
     HostAllowed, HostOffer, HostbasedRefusal, HostbasedStep, NetgroupMember, TrustFile, TrustOwner, TrustSources,
     TrustText, host_algorithm_accepted, hostbased, hostbased_signed,
 };
+pub use jail::{follows_link_to_jail, forces_internal_sftp, sftp_jail};
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
 pub use password_age::{PasswordAge, PasswordDays, password_age};
 pub use public_key::{

@@ -169,6 +169,13 @@ pub enum Refusal {
         /// Whether it is the directory itself.
         is_last: bool,
     },
+    /// SftpJail where ForceCommand is not internal-sftp.
+    JailWithoutForcedSftp,
+    /// SftpJail names nothing that can be used.
+    JailUnusable {
+        /// Why.
+        why: String,
+    },
     /// Nobody looked at the directories all the way up.
     PathNotFollowed {
         /// The last component that was looked at.
@@ -205,7 +212,9 @@ impl Refusal {
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self {
-            Self::ChrootNotAbsolute
+            Self::JailWithoutForcedSftp
+            | Self::JailUnusable { .. }
+            | Self::ChrootNotAbsolute
             | Self::ChrootUnreachable { .. }
             | Self::ChrootNotADirectory { .. }
             | Self::ChrootComponentUnsound { .. } => Weight::Fatal,
@@ -280,6 +289,10 @@ impl fmt::Display for Refusal {
             Self::ChrootComponentUnsound { path, is_last } => {
                 write!(out, "bad ownership or modes for chroot directory {}\"{path}\"", component(*is_last))
             }
+            Self::JailWithoutForcedSftp => out.write_str(
+                "SftpJail does not hold: sshd_config does not force internal-sftp for this login (ForceCommand internal-sftp)",
+            ),
+            Self::JailUnusable { why } => write!(out, "SftpJail: {why}"),
             Self::PathNotFollowed { path } => {
                 write!(out, "Authentication refused: the directories above {} could not be checked", path.display())
             }

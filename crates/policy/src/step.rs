@@ -159,6 +159,11 @@ pub enum Step {
         /// The component.
         path: String,
     },
+    /// SftpJail, its tokens replaced.
+    JailNamed {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The step that ended it.
     Refused(Refusal),
 }
@@ -237,6 +242,9 @@ impl fmt::Display for Step {
                 write!(out, "ChrootDirectory: {shown} {}: {command}", component.owner_and_mode())
             }
             Self::ChrootComponentNoDirectory { path } => write!(out, "ChrootDirectory: {path} is not a directory"),
+            Self::JailNamed { directory } => {
+                write!(out, "internal-sftp is forced, so it may be kept in SftpJail {}", directory.display())
+            }
             Self::Refused(refusal) => write!(out, "{refusal}"),
         }
     }

@@ -78,6 +78,21 @@ impl Settings {
         )
     }
 
+    /// What holds for every connection that a block holds for (or every one at all), as far as the words of the Match
+    /// lines tell: the global part, and the blocks whose criteria are all among those of this block.
+    pub fn certain_with(&self, block: Option<u32>) -> Effective {
+        let of_block: Vec<&Criterion> =
+            block.iter().flat_map(|block| self.chain(*block)).flat_map(|block| &block.criteria).collect();
+        let is_certain = |other: u32| {
+            let mut criteria = self.chain(other).flat_map(|block| &block.criteria);
+            criteria.all(|criterion| criterion.holds_at_start() || of_block.contains(&criterion))
+        };
+        self.finished(
+            self.layer(|said| said.block.is_some_and(is_certain) && said.setting.may_stand_in_match())
+                .over(&self.global_layer()),
+        )
+    }
+
     /// Lines of the global part, and of blocks that act from the start.
     pub fn global_layer(&self) -> Layer {
         let holding = self.holding(Criterion::holds_at_start);

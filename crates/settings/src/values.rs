@@ -8,6 +8,7 @@ mod choices;
 mod environment;
 mod event_log;
 mod ip_qos;
+mod jail;
 mod listen;
 mod numbers;
 mod paths;
@@ -34,6 +35,7 @@ pub use choices::{
 pub use environment::{EnvironmentAssignments, EnvironmentPatterns, PermitUserEnvironment, UserEnvironment};
 pub use event_log::{EventLog, OptionalEventLog};
 pub use ip_qos::{Dscp, IpQos, ServiceClasses};
+pub use jail::JailPath;
 pub use listen::{ListenAddress, ListenAddresses, shown_socket};
 pub use numbers::{Number, Octal, number};
 pub use paths::{

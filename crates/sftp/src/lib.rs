@@ -55,6 +55,7 @@ mod dates;
 mod event;
 mod getopt;
 mod handles;
+mod jail;
 mod kind;
 mod long_name;
 mod names;
@@ -70,6 +71,7 @@ mod surroundings;
 mod tree;
 
 pub use event::{SftpEvent, Transfer};
+pub use jail::Jail;
 pub use kind::{Kind, KindSet};
 pub use options::{Asked, Options, OptionsError, request_names, usage};
 pub use queue::ByteQueue;

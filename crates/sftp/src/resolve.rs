@@ -46,6 +46,11 @@ pub(crate) fn resolve(
     Ok(resolved)
 }
 
+/// `path` behind `start`, which is absolute, unless it is absolute itself. Nothing is resolved.
+pub(crate) fn join(start: &[u8], path: &[u8]) -> Vec<u8> {
+    if path.starts_with(b"/") { path.to_vec() } else { [start, b"/", path].concat() }
+}
+
 /// What stands between slashes, without what means nothing.
 fn components(path: &[u8]) -> Result<impl Iterator<Item = Vec<u8>>, Errno> {
     if path.len() >= LONGEST_PATH {

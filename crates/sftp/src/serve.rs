@@ -7,10 +7,13 @@ mod identities;
 mod metadata;
 mod paths;
 
+use std::path::{Path, PathBuf};
+
 use events::Level;
 
 use crate::event::SftpEvent;
 use crate::handles::{Handles, Opened};
+use crate::jail::Jail;
 use crate::kind::Kind;
 use crate::names::Names;
 use crate::options::Options;
@@ -53,6 +56,7 @@ pub(crate) struct Service {
     home: Vec<u8>,
     /// Where relative paths start: absolute, without links.
     start: Vec<u8>,
+    jail: Option<Jail>,
     pub(crate) client_version: u32,
 }
 
@@ -61,18 +65,34 @@ impl Service {
     pub(crate) fn start(options: Options, client: &Client, around: &mut impl Surroundings) -> Self {
         use std::os::unix::ffi::OsStrExt;
         let mut service = Self {
-            tree: Tree::new(options.umask, options.file_mode),
+            tree: Tree::new(client.jail.clone(), options.umask, options.file_mode),
             handles: Handles::new(client.open_handles),
             names: Names::default(),
             user: client.user.clone(),
             home: client.home.as_os_str().as_bytes().to_vec(),
             start: nix::unistd::getcwd().map_or_else(|_| b"/".to_vec(), |path| path.as_os_str().as_bytes().to_vec()),
+            jail: client.jail.clone(),
             client_version: reply::PROTOCOL_VERSION,
             options,
         };
         service.report_unknown_request_names(around);
+        service.move_into_jail(&client.home);
         service.go_to_start_directory(client.uid, around);
         service
+    }
+
+    /// In a jail everything starts in the home directory if that is in there, else at its root.
+    fn move_into_jail(&mut self, home: &Path) {
+        use std::os::unix::ffi::OsStrExt;
+        let Some(jail) = &self.jail else { return };
+        let home = jail.name_inside(home).unwrap_or_else(|| PathBuf::from("/"));
+        self.home = home.as_os_str().as_bytes().to_vec();
+        self.start = b"/".to_vec();
+        if let Ok(resolved) = self.resolved(&self.home)
+            && self.tree.start_at(&resolved).is_ok()
+        {
+            self.start = resolved;
+        }
     }
 
     fn report_unknown_request_names(&self, around: &mut impl Surroundings) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::event::SftpEvent;
+use crate::jail::Jail;
 
 /// Answers of the process around the server. In `sshd-session`, which may not ask the system for names, they come
 /// from the monitor. Names are asked for once per id and then remembered.
@@ -24,8 +25,10 @@ pub struct Client {
     pub user: String,
     /// User id.
     pub uid: u32,
-    /// Home directory, as seen by this process (after a chroot: inside it).
+    /// Home directory, as seen by this process (after a chroot: inside it; a jail is not looked at yet).
     pub home: PathBuf,
+    /// The directory that is the root to this client, though the process can see more (`SftpJail`).
+    pub jail: Option<Jail>,
     /// Numeric address, or `UNKNOWN`.
     pub address: String,
     /// Most files and directories open at once; OPEN and OPENDIR fail beyond it. The soft limit of open files less

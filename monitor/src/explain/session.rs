@@ -10,6 +10,7 @@ use crate::journal::Journal;
 /// Says what is granted, and whether the login's root directory can be used.
 pub(super) fn session(report: &mut Report, candidate: &Candidate, grants: Option<&Grants>) {
     root_directory(report, candidate);
+    jail(report, candidate);
     if let Some(grants) = grants {
         granted(report, grants);
     }
@@ -30,6 +31,23 @@ fn root_directory(report: &mut Report, candidate: &Candidate) {
     match verdict.outcome {
         Ok(()) => report.say(format!("{} and every directory above it are root's alone", directory.display())),
         Err(refusal) => report.refuse(refusal.to_string()),
+    }
+}
+
+fn jail(report: &mut Report, candidate: &Candidate) {
+    report.section("SftpJail");
+    let verdict = policy::sftp_jail(&candidate.effective, &candidate.facts);
+    report.log_steps(&verdict.steps);
+    let directory = match verdict.outcome {
+        Ok(None) => return,
+        Ok(Some(directory)) => directory,
+        Err(refusal) => return report.refuse(refusal.to_string()),
+    };
+    let chroot = policy::chroot_directory(&candidate.effective, &candidate.facts).ok().flatten();
+    let above = chroot.unwrap_or_else(|| "/".into());
+    match crate::jail::open_directory(&above, &directory, &candidate.identity) {
+        Ok(_) => report.say(format!("{} can be opened", directory.display())),
+        Err(why) => report.refuse(why.to_string()),
     }
 }
 

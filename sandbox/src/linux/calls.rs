@@ -61,7 +61,7 @@ pub(super) const fn has_none_of(argument: u8, bits: i64) -> Check {
     Check { argument, mask: bits as u64 & u32::MAX as u64, value: 0, wide: false }
 }
 
-const fn is_null(argument: u8) -> Check {
+pub(super) const fn is_null(argument: u8) -> Check {
     Check { argument, mask: u64::MAX, value: 0, wide: true }
 }
 

@@ -10,10 +10,47 @@ use landlock::{
     RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
+use std::os::fd::OwnedFd;
+
 use crate::FileAccess;
+use crate::promises::ProcessPromises;
 
 /// The newest rights that we know how to deny.
 const NEWEST: ABI = ABI::V7;
+
+/// The first version that denies truncation. Before it, a file that was opened for neither reading nor writing (an access
+/// mode that Linux has for ioctls) could be emptied wherever it lies; openat2's flags are not seen by seccomp.
+pub const FIRST_FOR_JAILS: i32 = 3;
+
+/// Where a process may use files.
+#[derive(Debug)]
+pub enum Reach<'fd> {
+    /// All that is visible to it.
+    Everything,
+    /// Below this directory.
+    Below(&'fd OwnedFd),
+    /// Nowhere: it is promised a jail and has none.
+    Nowhere,
+}
+
+impl<'fd> Reach<'fd> {
+    /// What a row means, given the jail's directory.
+    #[must_use]
+    pub fn of(process: &ProcessPromises, jail: Option<&'fd OwnedFd>) -> Self {
+        match jail {
+            _ if !process.is_in_jail() => Self::Everything,
+            Some(directory) => Self::Below(directory),
+            None => Self::Nowhere,
+        }
+    }
+}
+
+/// Whether this kernel's Landlock can keep a process in a jail. Nothing is restricted by asking.
+#[must_use]
+pub fn can_hold_a_jail() -> bool {
+    let needed = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    needed.handle_access(AccessFs::from_all(ABI::V3)).and_then(Ruleset::create).is_ok()
+}
 
 /// What the kernel was able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +61,11 @@ pub enum Held {
     Nothing,
 }
 
-/// Denies everything but `files` of the visible tree.
+/// Denies everything but `files` within `reach`.
 ///
 /// # Errors
 /// When the kernel has Landlock and refuses the rules.
-pub fn put_on(files: FileAccess) -> Result<Held, RulesetError> {
+pub fn put_on(files: FileAccess, reach: &Reach<'_>) -> Result<Held, RulesetError> {
     let everything = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
@@ -39,10 +76,14 @@ pub fn put_on(files: FileAccess) -> Result<Held, RulesetError> {
     let ruleset = if rights.is_empty() {
         everything
     } else {
-        match PathFd::new("/") {
-            Ok(root) => everything.add_rule(PathBeneath::new(root, rights))?,
-            // Nothing can be opened then, which is stricter.
-            Err(_) => everything,
+        match reach {
+            Reach::Below(directory) => everything.add_rule(PathBeneath::new(directory, rights))?,
+            Reach::Nowhere => everything,
+            Reach::Everything => match PathFd::new("/") {
+                Ok(root) => everything.add_rule(PathBeneath::new(root, rights))?,
+                // Nothing can be opened then, which is stricter.
+                Err(_) => everything,
+            },
         }
     };
     Ok(held(&ruleset.restrict_self()?))

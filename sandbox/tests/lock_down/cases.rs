@@ -8,11 +8,13 @@ use sys::identity::{Identity, is_root};
 use sys::probe::{Answer, Door, call, in_a_child};
 use sys::process::Ended;
 
+use crate::jail::jailed;
+
 pub(crate) const SIGSYS: i32 = libc::SIGSYS;
 const NOBODY: u32 = 65534;
 
 pub(crate) const fn session(files: FileAccess) -> Policy {
-    Policy::Session(SessionPromises { files, forwarding: false })
+    Policy::Session(SessionPromises { files, in_jail: false, forwarding: false })
 }
 
 /// Every form in which a process is locked down.
@@ -21,6 +23,8 @@ pub(crate) const POLICIES: &[Policy] = &[
     session(FileAccess::None),
     session(FileAccess::ReadOnly),
     session(FileAccess::ReadWrite),
+    jailed(FileAccess::ReadOnly),
+    jailed(FileAccess::ReadWrite),
     Policy::SftpServer { read_only: true },
     Policy::SftpServer { read_only: false },
 ];

@@ -3,9 +3,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use ipc::start::{self, Granted, SessionStart, SftpGranted};
+use ipc::start::{self, SessionStart, SftpGranted};
 use ipc::{Asking, IpcError};
 use nix::sys::resource::{Resource, getrlimit};
 use sandbox::{FileAccess, LockedDown, Policy, SandboxError, SessionPromises, Surroundings, lock_down};
@@ -67,15 +68,16 @@ pub(crate) fn receive() -> Result<(Told, OwnedFd), IpcError> {
 impl Told {
     /// Becomes the user, locks the process down and takes the connection over.
     pub(crate) fn become_ready(self) -> Result<Ready, StartError> {
-        let Self { start, network } = self;
+        let Self { start, mut network } = self;
+        let jail = start.jail.as_ref().and_then(|path| Some(sftp::Jail::below(network.pop()?, PathBuf::from(path))));
         let network = NetworkEnds::from_descriptors(network)?;
         network.send_without_delay();
-        let sftp = sftp_client(&start, &network);
+        let sftp = sftp_client(&start, &network, jail.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         transport::prepare_cryptography();
         sys::memory::give_back();
-        let locked_down = lock_down(&policy(start.granted), &surroundings(&start))?;
-        if sftp.is_some() {
+        let locked_down = lock_down(&policy(&start), &surroundings(&start, jail.as_ref()))?;
+        if sftp.is_some() && jail.is_none() {
             // As theirs: who has no home starts where the process is.
             let _ = nix::unistd::chdir(start.home.as_str());
         }
@@ -118,25 +120,26 @@ impl Ready {
     }
 }
 
-fn policy(granted: Granted) -> Policy {
-    let files = match granted.sftp {
+fn policy(start: &SessionStart) -> Policy {
+    let files = match start.granted.sftp {
         SftpGranted::No => FileAccess::None,
         SftpGranted::ReadOnly => FileAccess::ReadOnly,
         SftpGranted::ReadWrite => FileAccess::ReadWrite,
     };
-    Policy::Session(SessionPromises { files, forwarding: false })
+    Policy::Session(SessionPromises { files, in_jail: start.jail.is_some(), forwarding: false })
 }
 
-fn surroundings(start: &SessionStart) -> Surroundings {
+fn surroundings(start: &SessionStart, jail: Option<&sftp::Jail>) -> Surroundings {
     Surroundings {
         identity: start.identity.clone(),
         empty_root: start.chroot.as_ref().map(PathBuf::from),
+        jail: jail.map(|jail| Arc::clone(jail.root())),
         best_effort: start.best_effort_sandbox,
     }
 }
 
 /// Whom `internal-sftp` would serve. Looks at the system, which is out of reach later.
-fn sftp_client(start: &SessionStart, network: &NetworkEnds) -> Option<sftp::Client> {
+fn sftp_client(start: &SessionStart, network: &NetworkEnds, jail: Option<sftp::Jail>) -> Option<sftp::Client> {
     if start.granted.sftp == SftpGranted::No {
         return None;
     }
@@ -148,6 +151,7 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds) -> Option<sftp::Clie
         user: start.user.clone(),
         uid,
         home: PathBuf::from(&start.home),
+        jail,
         address: network.peer_address(),
         open_handles: u32::try_from(open_files.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(u32::MAX),
         input_limit: session_window(),

@@ -387,4 +387,9 @@ keywords! {
     gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
     /// Whether tickets must be for the host service of this host's own name; otherwise any key of the key table will do.
     gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    /// A directory that is the whole file system of an SFTP login. The user may own it: no root directory is changed, and
+    /// nothing above it has to be root's. It holds only where sshd_config forces internal-sftp (else it is an error), so
+    /// that the same files never mean more to OpenSSH. Tokens: %h, %u, %U, %%. With ChrootDirectory it lies inside of that.
+    /// Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
+    sftp_jail, SftpJail, JailPath, ["none"], Anywhere, [Listener, Monitor], Works, Companion;
 }

@@ -71,7 +71,8 @@ impl Service {
         let path = match path {
             b"" | b"~" => b".".to_vec(),
             [b'~', b'/', rest @ ..] => [b"./", rest].concat(),
-            [b'~', user_and_rest @ ..] => home_of_another(user_and_rest, to.around)
+            [b'~', user_and_rest @ ..] => self
+                .home_of_another(user_and_rest, to.around)
                 .ok_or_else(|| Refusal::with_text(Status::NoSuchFile, "no such user"))?,
             other => other.to_vec(),
         };
@@ -84,7 +85,7 @@ impl Service {
         let home = if user.is_empty() || user == self.user.as_bytes() {
             self.home.clone()
         } else {
-            home_of_another(user, to.around).ok_or(Status::Failure)?
+            self.home_of_another(user, to.around).ok_or(Status::Failure)?
         };
         self.log(to.around, SftpEvent::HomeDirectory { path: home.clone() });
         reply::name(to.output, to.id, &home);
@@ -111,7 +112,7 @@ impl Service {
         let wanted = match wanted {
             b"~" => self.home.clone(),
             [b'~', b'/', rest @ ..] => [&self.home, b"/".as_slice(), rest].concat(),
-            [b'~', user_and_rest @ ..] => home_of_another(user_and_rest, around)?,
+            [b'~', user_and_rest @ ..] => self.home_of_another(user_and_rest, around)?,
             other => other.to_vec(),
         };
         let mut expanded = Vec::with_capacity(wanted.len());
@@ -133,18 +134,22 @@ impl Service {
         Ok(Outcome::Answered)
     }
 
-    fn resolved(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
+    /// `user` or `user/rest`: the home directory with the rest behind it, if it lies within reach.
+    fn home_of_another(&self, user_and_rest: &[u8], around: &mut impl Surroundings) -> Option<Vec<u8>> {
+        use std::os::unix::ffi::OsStrExt;
+        let end = user_and_rest.iter().position(|byte| *byte == b'/').unwrap_or(user_and_rest.len());
+        let (user, rest) = user_and_rest.split_at_checked(end)?;
+        let home = around.home_of(std::str::from_utf8(user).ok()?)?;
+        let home = match &self.jail {
+            Some(jail) => jail.name_inside(&home)?,
+            None => home,
+        };
+        Some([home.as_os_str().as_bytes(), rest].concat())
+    }
+
+    pub(super) fn resolved(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
         resolve(&self.start, path, |name| self.tree.read_link(name))
     }
-}
-
-/// `user` or `user/rest`: the home directory with the rest behind it.
-fn home_of_another(user_and_rest: &[u8], around: &mut impl Surroundings) -> Option<Vec<u8>> {
-    use std::os::unix::ffi::OsStrExt;
-    let end = user_and_rest.iter().position(|byte| *byte == b'/').unwrap_or(user_and_rest.len());
-    let (user, rest) = user_and_rest.split_at_checked(end)?;
-    let home = around.home_of(std::str::from_utf8(user).ok()?)?;
-    Some([home.as_os_str().as_bytes(), rest].concat())
 }
 
 fn done(result: Result<(), Errno>) -> Served {

@@ -408,6 +408,7 @@ impl InProcess {
             user: "ann".into(),
             uid: 1000,
             home: "/home/ann".into(),
+            jail: None,
             address: "192.0.2.7".into(),
             open_handles,
             input_limit: 0,

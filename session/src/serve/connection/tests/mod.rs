@@ -70,6 +70,7 @@ pub(super) fn terms() -> Terms {
             user: "somebody".to_owned(),
             uid: 1000,
             home: "/".into(),
+            jail: None,
             address: "192.0.2.7".to_owned(),
             open_handles: 10,
             input_limit: session_window(),
