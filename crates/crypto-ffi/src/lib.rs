@@ -7,6 +7,8 @@ mod cbc;
 mod chacha20;
 mod diffie_hellman;
 mod hmac_md5;
+mod md5;
+mod ml_dsa;
 mod poly1305;
 
 pub use aes_ctr::AesCtr;
@@ -14,4 +16,6 @@ pub use cbc::Cbc;
 pub use chacha20::chacha20;
 pub use diffie_hellman::DiffieHellman;
 pub use hmac_md5::hmac_md5;
+pub use md5::md5;
+pub use ml_dsa::{MLDSA44_PUBLIC, MLDSA44_SEED, MLDSA44_SIGNATURE, MlDsa44};
 pub use poly1305::poly1305;

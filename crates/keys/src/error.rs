@@ -13,8 +13,14 @@ pub enum KeyError {
     #[error("unknown key type")]
     UnknownType,
     /// A certificate where a plain key is needed.
-    #[error("certificates are not supported")]
+    #[error("a certificate where a plain key is needed")]
     Certificate,
+    /// The authority of a certificate has signed with an algorithm that is not accepted.
+    #[error("certificate signature algorithm {0} is not accepted")]
+    AuthorityAlgorithm(String),
+    /// The authority of a certificate is no plain key.
+    #[error("invalid certificate signing key")]
+    BadAuthority,
     /// A value of the key is outside of what its type allows.
     #[error("{0}")]
     BadKey(&'static str),

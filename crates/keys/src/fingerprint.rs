@@ -5,9 +5,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-/// The hash of a fingerprint. (MD5 is the one that FingerprintHash knows and the cryptographic library does not.)
+/// The hash of a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FingerprintHash {
+    /// `MD5:` and the hash in hexadecimal, byte by byte
+    Md5,
     /// `SHA1:` and the hash in base64 without padding
     Sha1,
     /// `SHA256:`, the default
@@ -20,10 +22,16 @@ pub enum FingerprintHash {
 
 pub(crate) fn fingerprint(blob: &[u8], hash: FingerprintHash) -> String {
     let (name, algorithm): (_, &'static Algorithm) = match hash {
+        FingerprintHash::Md5 => return md5_fingerprint(blob),
         FingerprintHash::Sha1 => ("SHA1", &SHA1_FOR_LEGACY_USE_ONLY),
         FingerprintHash::Sha256 => ("SHA256", &SHA256),
         FingerprintHash::Sha384 => ("SHA384", &SHA384),
         FingerprintHash::Sha512 => ("SHA512", &SHA512),
     };
     format!("{name}:{}", STANDARD_NO_PAD.encode(digest(algorithm, blob)))
+}
+
+fn md5_fingerprint(blob: &[u8]) -> String {
+    let hash = crypto_ffi::md5(blob).unwrap_or_default();
+    hash.iter().fold("MD5".to_owned(), |text, byte| format!("{text}:{byte:02x}"))
 }

@@ -1,8 +1,9 @@
-//! Public keys, private host keys, signatures and `authorized_keys` lines.
+//! Public keys, certificates, private host keys, signatures and `authorized_keys` lines.
 //!
 //! Everything here is read from somebody who may be hostile: key and signature blobs come from peers before they have
 //! logged in, `authorized_keys` from users. Parsing is strict, bounded, and cannot panic.
-//! The formats: RFC 4253 section 6.6, RFC 5656, RFC 8332, RFC 8709, and OpenSSH's PROTOCOL.u2f and PROTOCOL.key.
+//! The formats: RFC 4253 section 6.6, RFC 5656, RFC 8332, RFC 8709, and OpenSSH's PROTOCOL.certkeys, PROTOCOL.u2f and
+//! PROTOCOL.key.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -16,6 +17,8 @@
 )]
 
 pub mod authorized_keys;
+mod certificate;
+mod credential;
 mod curve;
 mod error;
 mod fingerprint;
@@ -26,9 +29,11 @@ mod public;
 pub mod revocation;
 mod signature;
 
+pub use certificate::{Certificate, CertificateKind, CriticalOptions, Extensions, OptionsError};
+pub use credential::Credential;
 pub use error::KeyError;
 pub use fingerprint::FingerprintHash;
-pub use key_type::{KeyType, algorithm_key_type};
+pub use key_type::{KeyType, LoginAlgorithm};
 pub use private::PrivateKey;
 pub use public::PublicKey;
 pub use signature::SignatureProven;

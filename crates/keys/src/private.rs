@@ -11,13 +11,14 @@ use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{
     EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaEncoding,
 };
+use crypto_ffi::{MLDSA44_SEED, MlDsa44};
 use serde::{Deserialize, Serialize};
 use wire::Write as _;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::curve::Curve;
 use crate::public::Parts;
-use crate::signature::mpints_from_fixed;
+use crate::signature::{mpints_from_fixed, sign_composite};
 use crate::{KeyError, KeyType, PublicKey};
 
 /// A private key. Its secret is wiped when it is dropped; its `Debug` form shows the public half.
@@ -42,6 +43,10 @@ enum Secret {
     /// The only form that holds the numbers for signing fast without further arithmetic.
     Rsa {
         pkcs8: Vec<u8>,
+    },
+    MlDsa44Ed25519 {
+        ml_dsa_seed: [u8; MLDSA44_SEED],
+        ed25519_seed: [u8; 32],
     },
 }
 
@@ -103,12 +108,25 @@ impl PrivateKey {
             (Secret::Ecdsa { scalar }, Parts::Ecdsa { curve, point }) => sign_ecdsa(*curve, scalar, point, message)?,
             (Secret::Rsa { pkcs8 }, _) if algorithm == "rsa-sha2-512" => sign_rsa(pkcs8, &RSA_PKCS1_SHA512, message)?,
             (Secret::Rsa { pkcs8 }, _) => sign_rsa(pkcs8, &RSA_PKCS1_SHA256, message)?,
+            (Secret::MlDsa44Ed25519 { ml_dsa_seed, ed25519_seed }, _) => {
+                sign_composite(ml_dsa_seed, |signed| sign_ed25519(ed25519_seed, signed), message)?
+            }
             (Secret::Ecdsa { .. }, _) => return Err(KeyError::SigningFailed),
         };
         let mut blob = Vec::new();
         blob.put_string(algorithm);
         blob.put_string(&signature);
         Ok(blob)
+    }
+
+    fn ml_dsa44_ed25519(ml_dsa_seed: &[u8; MLDSA44_SEED], ed25519_seed: &[u8; 32]) -> Result<Self, KeyError> {
+        let ml_dsa = MlDsa44::from_seed(ml_dsa_seed).and_then(|key| key.public()).ok_or(BAD_PRIVATE_KEY)?;
+        let ed25519 = Ed25519KeyPair::from_seed_unchecked(ed25519_seed).map_err(|_| BAD_PRIVATE_KEY)?;
+        let mut blob = Vec::new();
+        blob.put_string(KeyType::MlDsa44Ed25519.name());
+        blob.put_string([&ml_dsa, ed25519.public_key().as_ref()].concat());
+        let secret = Secret::MlDsa44Ed25519 { ml_dsa_seed: *ml_dsa_seed, ed25519_seed: *ed25519_seed };
+        Ok(Self { public: PublicKey::parse(&blob)?, secret })
     }
 
     fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {

@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crypto_ffi::MLDSA44_PUBLIC;
 use serde::{Deserialize, Serialize};
-use wire::Reader;
+use wire::{Reader, Write as _};
 
 use crate::curve::Curve;
 use crate::fingerprint::fingerprint;
@@ -37,6 +38,7 @@ pub(crate) enum Parts {
     Rsa { exponent: Vec<u8>, modulus: Vec<u8> },
     SkEd25519 { public: [u8; 32], application: Vec<u8> },
     SkEcdsaP256 { point: Vec<u8>, application: Vec<u8> },
+    MlDsa44Ed25519 { ml_dsa: Box<[u8; MLDSA44_PUBLIC]>, ed25519: [u8; 32] },
 }
 
 impl PublicKey {
@@ -50,22 +52,20 @@ impl PublicKey {
         }
         let mut reader = Reader::new(blob);
         let key_type = read_key_type(&mut reader)?;
-        let parts = match key_type {
-            KeyType::Ed25519 => Parts::Ed25519 { public: read_ed25519(&mut reader)? },
-            KeyType::EcdsaP256 => read_ecdsa(&mut reader, Curve::P256)?,
-            KeyType::EcdsaP384 => read_ecdsa(&mut reader, Curve::P384)?,
-            KeyType::EcdsaP521 => read_ecdsa(&mut reader, Curve::P521)?,
-            KeyType::Rsa => read_rsa(&mut reader)?,
-            KeyType::SkEd25519 => {
-                Parts::SkEd25519 { public: read_ed25519(&mut reader)?, application: read_application(&mut reader)? }
-            }
-            KeyType::SkEcdsaP256 => Parts::SkEcdsaP256 {
-                point: read_point(&mut reader, Curve::P256)?,
-                application: read_application(&mut reader)?,
-            },
-        };
+        let parts = Parts::read(key_type, &mut reader)?;
         reader.finish()?;
         Ok(Self { blob: blob.to_vec(), parts })
+    }
+
+    /// Reads the fields of a key that stand somewhere else than in its own blob: behind the nonce of a certificate.
+    pub(crate) fn read_fields(key_type: KeyType, reader: &mut Reader<'_>) -> Result<Self, KeyError> {
+        let behind = reader.clone().rest();
+        let parts = Parts::read(key_type, reader)?;
+        let length = behind.len().saturating_sub(reader.remaining());
+        let mut blob = Vec::new();
+        blob.put_string(key_type.name());
+        blob.put_bytes(behind.get(..length).unwrap_or_default());
+        Ok(Self { blob, parts })
     }
 
     /// The blob it was parsed from.
@@ -83,6 +83,7 @@ impl PublicKey {
             Parts::Rsa { .. } => KeyType::Rsa,
             Parts::SkEd25519 { .. } => KeyType::SkEd25519,
             Parts::SkEcdsaP256 { .. } => KeyType::SkEcdsaP256,
+            Parts::MlDsa44Ed25519 { .. } => KeyType::MlDsa44Ed25519,
         }
     }
 
@@ -90,7 +91,10 @@ impl PublicKey {
     #[must_use]
     pub fn bits(&self) -> u32 {
         match &self.parts {
-            Parts::Ed25519 { .. } | Parts::SkEd25519 { .. } | Parts::SkEcdsaP256 { .. } => 256,
+            Parts::Ed25519 { .. }
+            | Parts::SkEd25519 { .. }
+            | Parts::SkEcdsaP256 { .. }
+            | Parts::MlDsa44Ed25519 { .. } => 256,
             Parts::Ecdsa { curve, .. } => curve.bits(),
             Parts::Rsa { modulus, .. } => bit_length(modulus),
         }
@@ -113,11 +117,30 @@ impl PublicKey {
     }
 }
 
+impl Parts {
+    fn read(key_type: KeyType, reader: &mut Reader<'_>) -> Result<Self, KeyError> {
+        Ok(match key_type {
+            KeyType::Ed25519 => Self::Ed25519 { public: read_ed25519(reader)? },
+            KeyType::EcdsaP256 => read_ecdsa(reader, Curve::P256)?,
+            KeyType::EcdsaP384 => read_ecdsa(reader, Curve::P384)?,
+            KeyType::EcdsaP521 => read_ecdsa(reader, Curve::P521)?,
+            KeyType::Rsa => read_rsa(reader)?,
+            KeyType::SkEd25519 => {
+                Self::SkEd25519 { public: read_ed25519(reader)?, application: read_application(reader)? }
+            }
+            KeyType::SkEcdsaP256 => {
+                Self::SkEcdsaP256 { point: read_point(reader, Curve::P256)?, application: read_application(reader)? }
+            }
+            KeyType::MlDsa44Ed25519 => read_composite(reader)?,
+        })
+    }
+}
+
 fn read_key_type(reader: &mut Reader<'_>) -> Result<KeyType, KeyError> {
     let name = std::str::from_utf8(reader.string()?).map_err(|_| KeyError::UnknownType)?;
     match KeyType::from_name(name) {
         Some(key_type) => Ok(key_type),
-        None if name.ends_with("-cert-v01@openssh.com") => Err(KeyError::Certificate),
+        None if KeyType::from_certificate_name(name).is_some() => Err(KeyError::Certificate),
         None => Err(KeyError::UnknownType),
     }
 }
@@ -155,6 +178,14 @@ fn read_rsa(reader: &mut Reader<'_>) -> Result<Parts, KeyError> {
         return Err(KeyError::BadKey("RSA modulus is even"));
     }
     Ok(Parts::Rsa { exponent: exponent.to_vec(), modulus: modulus.to_vec() })
+}
+
+/// Both keys in one string, ML-DSA's first.
+fn read_composite(reader: &mut Reader<'_>) -> Result<Parts, KeyError> {
+    const WRONG_LENGTH: KeyError = KeyError::BadKey("composite key does not have 1344 bytes");
+    let (ml_dsa, ed25519) = reader.string()?.split_first_chunk::<MLDSA44_PUBLIC>().ok_or(WRONG_LENGTH)?;
+    let ed25519 = ed25519.try_into().map_err(|_| WRONG_LENGTH)?;
+    Ok(Parts::MlDsa44Ed25519 { ml_dsa: Box::new(*ml_dsa), ed25519 })
 }
 
 fn read_application(reader: &mut Reader<'_>) -> Result<Vec<u8>, KeyError> {

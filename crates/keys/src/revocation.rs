@@ -8,7 +8,7 @@ use wire::WireError;
 
 pub use krl::CertificateFacts;
 
-use crate::PublicKey;
+use crate::{Certificate, Credential, PublicKey};
 use key_list::KeyList;
 use krl::Krl;
 
@@ -60,8 +60,17 @@ impl Revoked {
         }
     }
 
-    /// Whether a certificate is revoked by its serial number or its key id. Its key and its authority's key are to be
-    /// asked about one by one: [`Self::holds`]. Plain lists hold keys only.
+    /// Whether somebody with this credential must not log in: its key is revoked, or its certificate by its serial
+    /// number or key id, or the authority that has signed it.
+    #[must_use]
+    pub fn revokes(&self, credential: &Credential) -> bool {
+        let certified = |certificate: &Certificate| {
+            self.holds(certificate.authority()) || self.holds_certificate(certificate.revocation_facts())
+        };
+        self.holds(credential.key()) || credential.certificate().is_some_and(certified)
+    }
+
+    /// Whether a certificate is revoked by its serial number or its key id. Plain lists hold keys only.
     #[must_use]
     pub fn holds_certificate(&self, certificate: CertificateFacts<'_>) -> bool {
         match &self.0 {

@@ -1,9 +1,11 @@
 //! Signatures: their blobs, and the proof that one was right.
 
+mod composite;
 mod ecdsa;
 mod rsa;
 mod security_key;
 
+pub(crate) use composite::sign as sign_composite;
 pub(crate) use ecdsa::mpints_from_fixed;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
@@ -113,6 +115,10 @@ impl PublicKey {
             }
             Parts::SkEcdsaP256 { point, application } => {
                 return security_key::verify_ecdsa(algorithm, point, application, signed, signature, fields);
+            }
+            Parts::MlDsa44Ed25519 { ml_dsa, ed25519 } => {
+                fields.finish()?;
+                composite::verify(ml_dsa, ed25519, signed, signature)?;
             }
         }
         Ok(AuthenticatorReport::NOT_NEEDED)

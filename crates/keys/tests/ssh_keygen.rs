@@ -1,43 +1,17 @@
 //! Keys that `ssh-keygen` made, in every file format it knows: read, sign, verify, and be found right by `ssh-keygen`.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs, process};
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use common::{Scratch, run};
 use keys::revocation::{CertificateFacts, Revoked};
 use keys::{FingerprintHash, KeyError, KeyType, PrivateKey, PublicKey};
 use wire::Write as _;
-
-/// A directory that goes when the test ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("bulkhead-keys-{name}-{}", process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn make_key(&self, name: &str, arguments: &[&str]) -> PathBuf {
-        let path = self.0.join(name);
-        run(Command::new("ssh-keygen").args(["-q", "-C", "a comment"]).args(arguments).arg("-f").arg(&path));
-        path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn public_file(private: &Path) -> PublicKey {
     let text = fs::read_to_string(private.with_extension("pub")).unwrap();

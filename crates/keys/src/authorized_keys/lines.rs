@@ -33,6 +33,9 @@ pub enum Unusable {
     /// No key on it.
     #[error("no key found")]
     NoKey,
+    /// In a list of principals: not one name, with or without options in front.
+    #[error("not one principal")]
+    NotOnePrincipal,
     /// Its key is refused.
     #[error("bad key: {0}")]
     BadKey(KeyError),
@@ -58,6 +61,14 @@ impl Iterator for Lines<'_> {
     type Item = (u32, Result<Line, Unusable>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        let (number, line) = self.next_with_content()?;
+        Some((number, line.and_then(|line| parse(number, line))))
+    }
+}
+
+impl<'a> Lines<'a> {
+    /// The next line that is no comment and not empty, without blanks in front.
+    pub(super) fn next_with_content(&mut self) -> Option<(u32, Result<&'a [u8], Unusable>)> {
         loop {
             let line = self.take_line()?;
             if line.len() > LONGEST_LINE {
@@ -65,13 +76,11 @@ impl Iterator for Lines<'_> {
             }
             let line = skip_blanks(line);
             if !matches!(line, [] | [b'#', ..]) {
-                return Some((self.number, parse(self.number, line)));
+                return Some((self.number, Ok(line)));
             }
         }
     }
-}
 
-impl<'a> Lines<'a> {
     /// The next line without its end, which may be `\r\n`.
     fn take_line(&mut self) -> Option<&'a [u8]> {
         if self.rest.is_empty() {
@@ -94,12 +103,16 @@ fn parse(number: u32, line: &[u8]) -> Result<Line, Unusable> {
         }
     };
     let (key, comment) = parse_key(skip_blanks(from_key))?;
-    let options = std::str::from_utf8(options)
-        .map_err(|_| OptionError::Malformed("options are not UTF-8"))
-        .and_then(Options::parse)
-        .map_err(Unusable::BadOptions)?;
+    let options = parse_options(options)?;
     let comment = String::from_utf8_lossy(comment.trim_ascii()).into_owned();
     Ok(Line { number, options, key, comment })
+}
+
+pub(super) fn parse_options(field: &[u8]) -> Result<Options, Unusable> {
+    std::str::from_utf8(field)
+        .map_err(|_| OptionError::Malformed("options are not UTF-8"))
+        .and_then(Options::parse)
+        .map_err(Unusable::BadOptions)
 }
 
 /// The name that a line's first word must be for it to start with a key rather than with options.

@@ -38,6 +38,7 @@ fn parse_private_section(section: &[u8]) -> Result<PrivateKey, KeyError> {
         Some(KeyType::EcdsaP384) => ecdsa(&mut reader, Curve::P384)?,
         Some(KeyType::EcdsaP521) => ecdsa(&mut reader, Curve::P521)?,
         Some(KeyType::Rsa) => rsa(&mut reader)?,
+        Some(KeyType::MlDsa44Ed25519) => composite(&mut reader)?,
         Some(KeyType::SkEd25519 | KeyType::SkEcdsaP256) => {
             return Err(KeyError::BadKey("the private half is inside an authenticator"));
         }
@@ -74,4 +75,11 @@ fn rsa(reader: &mut Reader<'_>) -> Result<PrivateKey, KeyError> {
     let (iqmp, p, q) = (reader.positive_mpint()?, reader.positive_mpint()?, reader.positive_mpint()?);
     let pkcs1 = der::rsa_private_key(n, e, d, p, q, iqmp).ok_or(BAD_PRIVATE_KEY)?;
     PrivateKey::rsa(&rsa_from_pkcs1(&pkcs1)?)
+}
+
+/// The public half, then both seeds in one string.
+fn composite(reader: &mut Reader<'_>) -> Result<PrivateKey, KeyError> {
+    let _public = reader.string()?;
+    let (ml_dsa, ed25519) = reader.string()?.split_first_chunk::<32>().ok_or(BAD_PRIVATE_KEY)?;
+    PrivateKey::ml_dsa44_ed25519(ml_dsa, ed25519.try_into().map_err(|_| BAD_PRIVATE_KEY)?)
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use wire::Reader;
 
 use super::RevocationError;
-use crate::{KeyError, PublicKey};
+use crate::{KeyError, KeyType, PublicKey};
 
 /// The keys of a plain list.
 #[derive(Debug, Clone)]
@@ -39,9 +39,18 @@ fn key_of(line: &[u8]) -> Option<Option<PublicKey>> {
     }
     match PublicKey::parse(&blob) {
         Ok(key) => Some(Some(key)),
+        Err(KeyError::Certificate) => certified_key(&blob).map(Some),
         // Theirs passes over keys of a length that it does not accept; types that it does not know are an error there,
         // but its types and ours differ.
-        Err(KeyError::UnknownType | KeyError::Certificate | KeyError::RsaLength) => Some(None),
+        Err(KeyError::UnknownType | KeyError::RsaLength) => Some(None),
         Err(_) => None,
     }
+}
+
+/// A list that holds a certificate means its key, whoever has certified it.
+fn certified_key(blob: &[u8]) -> Option<PublicKey> {
+    let mut reader = Reader::new(blob);
+    let key_type = KeyType::from_certificate_name(reader.utf8().ok()?)?;
+    let _nonce = reader.string().ok()?;
+    PublicKey::read_fields(key_type, &mut reader).ok()
 }

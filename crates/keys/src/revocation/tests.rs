@@ -80,10 +80,21 @@ fn one_line_that_is_no_key_spoils_the_list() {
 #[test]
 fn keys_of_types_that_nobody_logs_in_with_are_passed_over() {
     let lost = key();
-    let text = ["ssh-dss", "ssh-ed25519-cert-v01@openssh.com"]
-        .map(|name| format!("{name} {}\n", STANDARD.encode(strings(&[name.as_bytes(), b"x"]))));
-    let revoked = Revoked::parse(format!("{}{}{}", text[0], text[1], line(&lost)).as_bytes()).unwrap();
+    let unknown = format!("ssh-dss {}\n", STANDARD.encode(strings(&[b"ssh-dss", b"x"])));
+    let revoked = Revoked::parse(format!("{unknown}{}", line(&lost)).as_bytes()).unwrap();
     assert!(revoked.holds(&lost));
+}
+
+#[test]
+fn a_certificate_in_a_plain_list_means_its_key() {
+    let (lost, kept) = (key(), key());
+    let name = b"ssh-ed25519-cert-v01@openssh.com";
+    let fields = &lost.blob()[4 + "ssh-ed25519".len()..];
+    let certificate = [strings(&[name, b"nonce"]), fields.to_vec(), vec![0; 40]].concat();
+    let text = |blob: &[u8]| format!("{} {}\n", String::from_utf8_lossy(name), STANDARD.encode(blob));
+    let revoked = Revoked::parse(text(&certificate).as_bytes()).unwrap();
+    assert!(revoked.holds(&lost) && !revoked.holds(&kept));
+    assert_eq!(Revoked::parse(text(&certificate[..60]).as_bytes()).unwrap_err(), RevocationError::Line(1));
 }
 
 #[test]
