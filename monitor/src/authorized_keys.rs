@@ -1,4 +1,4 @@
-//! AuthorizedKeysFile: found, opened and read with the user's own rights, believed only as StrictModes allows.
+//! AuthorizedKeysFile and AuthorizedPrincipalsFile: found, opened and read with the user's own rights, believed only as StrictModes allows.
 
 use std::cell::RefCell;
 use std::fs::{File, Metadata, OpenOptions};
@@ -11,7 +11,7 @@ use std::vec::IntoIter;
 use events::Level;
 use events::monitor::Event;
 use nix::fcntl::OFlag;
-use policy::{KeyFile, PathFacts, PathKind};
+use policy::{KeyFile, PathFacts, PathKind, TokenError};
 
 use crate::candidate::Candidate;
 use crate::connection::step_event;
@@ -19,7 +19,7 @@ use crate::connection::step_event;
 /// Largest file that is read, in bytes.
 pub(crate) const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
-/// Most files that one pattern of AuthorizedKeysFile stands for.
+/// Most files that one pattern stands for.
 const MOST_FILES: usize = 1024;
 
 /// The candidate's files, opened one after the other and only as far as somebody asks for the next one.
@@ -39,10 +39,26 @@ struct Opened {
 }
 
 impl<'a> KeyFiles<'a> {
-    /// `complaints` takes what the log should know about files that are not used.
-    pub(crate) fn of(candidate: &'a Candidate, complaints: &'a RefCell<Vec<Event>>) -> Self {
-        let patterns = policy::authorized_keys_files(&candidate.effective, &candidate.facts).unwrap_or_else(|error| {
-            complaints.borrow_mut().push(said(Level::Error, format!("AuthorizedKeysFile: {error}")));
+    /// AuthorizedKeysFile. `complaints` takes what the log should know about files that are not used.
+    pub(crate) fn of_keys(candidate: &'a Candidate, complaints: &'a RefCell<Vec<Event>>) -> Self {
+        let patterns = policy::authorized_keys_files(&candidate.effective, &candidate.facts);
+        Self::matching("AuthorizedKeysFile", patterns, candidate, complaints)
+    }
+
+    /// AuthorizedPrincipalsFile.
+    pub(crate) fn of_principals(candidate: &'a Candidate, complaints: &'a RefCell<Vec<Event>>) -> Self {
+        let pattern = policy::authorized_principals_files(&candidate.effective, &candidate.facts);
+        Self::matching("AuthorizedPrincipalsFile", pattern.map(Vec::from_iter), candidate, complaints)
+    }
+
+    fn matching(
+        keyword: &str,
+        patterns: Result<Vec<PathBuf>, TokenError>,
+        candidate: &'a Candidate,
+        complaints: &'a RefCell<Vec<Event>>,
+    ) -> Self {
+        let patterns = patterns.unwrap_or_else(|error| {
+            complaints.borrow_mut().push(said(Level::Error, format!("{keyword}: {error}")));
             Vec::new()
         });
         Self { candidate, patterns: patterns.into_iter(), files: Vec::new().into_iter(), complaints }

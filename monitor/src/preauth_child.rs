@@ -11,7 +11,6 @@ use ipc::{Answering, IpcError, Phase};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use settings::PreauthSettings;
 use sys::process::{Child, Ended};
 
 use crate::connection::Connection;
@@ -58,7 +57,7 @@ impl PreauthChild {
             best_effort_sandbox: connection.best_effort_sandbox,
             identification: connection.identification.clone(),
             host_keys: connection.offered_host_keys.clone(),
-            settings: only_what_works(global.for_preauth()),
+            settings: global.for_preauth(),
         };
         let network: Vec<_> = connection.network.iter().map(AsFd::as_fd).collect();
         let child = Self { process, deadline: connection.login_deadline };
@@ -144,12 +143,6 @@ impl PreauthChild {
             (outcome, _) => outcome,
         }
     }
-}
-
-/// Clients are told of the algorithms that a key can really be used with: certificates are not among them yet.
-fn only_what_works(mut settings: PreauthSettings) -> PreauthSettings {
-    settings.pubkey_accepted_algorithms.retain(|algorithm| keys::algorithm_key_type(algorithm).is_some());
-    settings
 }
 
 /// Waits for the process to end, and kills it when it takes too long. `None` if it had to be killed.

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
-use keys::PublicKey;
+use keys::Credential;
 use nix::fcntl::OFlag;
 use policy::Verdict;
 use settings::text::to_path;
@@ -15,14 +15,19 @@ use crate::candidate::Candidate;
 /// Largest file that is read, in bytes, as theirs.
 const LARGEST_FILE: u64 = 128 * 1024 * 1024;
 
-/// Whether the key is in none of the files.
-pub(crate) fn not_revoked(candidate: &Candidate, key: &PublicKey) -> Verdict {
+/// Whether none of the files revokes the credential.
+pub(crate) fn not_revoked(candidate: &Candidate, credential: &Credential) -> Verdict {
     let files = candidate.effective.revoked_keys.iter();
-    policy::not_revoked(key, files.map(|file| (file.clone(), read(file).map_err(|error| error.to_string()))))
+    let files = files.map(|file| (file.clone(), read(file).map_err(|error| error.to_string())));
+    policy::not_revoked(&candidate.effective, credential, files)
 }
 
-/// `/dev/null` is an empty list. A pipe without a writer would look like one.
-fn read(file: &str) -> io::Result<Vec<u8>> {
+/// An administrator's file of keys, whole.
+///
+/// # Errors
+/// Besides those of the system: what is no regular file, or too large.
+pub(crate) fn read(file: &str) -> io::Result<Vec<u8>> {
+    // `/dev/null` is an empty list. A pipe without a writer would look like one.
     let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(to_path(file))?;
     let facts = opened.metadata()?;
     if !facts.is_file() && !facts.file_type().is_char_device() {

@@ -23,8 +23,8 @@ use crate::running;
 /// Exit status when there is no answer; 0 and 1 are answers.
 const NO_ANSWER: u8 = 255;
 
-/// Largest file of a key or certificate in bytes: what a line of authorized_keys can hold at most.
-const LARGEST_KEY_FILE: u64 = 16 * 1024;
+/// Largest file of a key or certificate in bytes: the longest certificates have 64 KiB before they are encoded.
+const LARGEST_KEY_FILE: u64 = 96 * 1024;
 
 /// The port of a client that does not exist.
 const NO_PORT: u16 = 0;

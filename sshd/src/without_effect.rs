@@ -65,8 +65,8 @@ fn keeps_away_what_never_comes(setting: &Setting) -> bool {
         Setting::DisableForwarding(off) => *off,
         Setting::XAuthLocation(None) => true,
         Setting::RevokedKeys(files) => files.is_empty(),
-        // They choose among what forwarding, hosts' keys and certificates would be accepted.
-        Setting::PermitOpen(_) | Setting::PermitListen(_) | Setting::CASignatureAlgorithms(_) => true,
+        // They choose among what forwarding would be accepted.
+        Setting::PermitOpen(_) | Setting::PermitListen(_) => true,
         _ => false,
     }
 }

@@ -10,9 +10,8 @@ pub fn md5(bytes: &[u8]) -> Option<[u8; 16]> {
     let mut hash = [0; 16];
     // SAFETY: `bytes.len()` bytes are readable, and the 16 bytes of an MD5 hash are writable; nobody asks for the
     // length, and there is no engine.
-    let done = unsafe {
-        EVP_Digest(bytes.as_ptr().cast(), bytes.len(), hash.as_mut_ptr(), null_mut(), EVP_md5(), null_mut())
-    };
+    let done =
+        unsafe { EVP_Digest(bytes.as_ptr().cast(), bytes.len(), hash.as_mut_ptr(), null_mut(), EVP_md5(), null_mut()) };
     (done == 1).then_some(hash)
 }
 

@@ -77,20 +77,20 @@ impl MlDsa44 {
         let mut parameters: *mut EVP_PKEY_CTX = null_mut();
         // SAFETY: operation and key live; the parameters that are given out belong to the operation.
         let begun = unsafe {
-            EVP_DigestVerifyInit(operation.0.as_ptr(), &raw mut parameters, std::ptr::null(), null_mut(), self.0.as_ptr())
+            EVP_DigestVerifyInit(
+                operation.0.as_ptr(),
+                &raw mut parameters,
+                std::ptr::null(),
+                null_mut(),
+                self.0.as_ptr(),
+            )
         };
         if begun != 1 || !set_context(parameters, context) {
             return false;
         }
         // SAFETY: the operation has begun; signature and message are readable for the lengths that are told.
         let right = unsafe {
-            EVP_DigestVerify(
-                operation.0.as_ptr(),
-                signature.as_ptr(),
-                signature.len(),
-                message.as_ptr(),
-                message.len(),
-            )
+            EVP_DigestVerify(operation.0.as_ptr(), signature.as_ptr(), signature.len(), message.as_ptr(), message.len())
         };
         right == 1
     }

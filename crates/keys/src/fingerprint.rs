@@ -20,6 +20,21 @@ pub enum FingerprintHash {
     Sha512,
 }
 
+impl FingerprintHash {
+    /// The hash with this name, such as `SHA256`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "MD5" => Self::Md5,
+            "SHA1" => Self::Sha1,
+            "SHA256" => Self::Sha256,
+            "SHA384" => Self::Sha384,
+            "SHA512" => Self::Sha512,
+            _ => return None,
+        })
+    }
+}
+
 pub(crate) fn fingerprint(blob: &[u8], hash: FingerprintHash) -> String {
     let (name, algorithm): (_, &'static Algorithm) = match hash {
         FingerprintHash::Md5 => return md5_fingerprint(blob),

@@ -1,6 +1,9 @@
 //! Key types and the signature algorithms that belong to them.
 
 use serde::{Deserialize, Serialize};
+use wire::Reader;
+
+use crate::KeyError;
 
 /// What the name of every certificate's type ends with (OpenSSH's PROTOCOL.certkeys).
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
@@ -126,13 +129,25 @@ impl LoginAlgorithm {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let certified = name.ends_with(CERTIFICATE);
-        let is_meant =
-            |plain: &&'static str| if certified { certificate_name(plain) == name } else { *plain == name };
+        let is_meant = |plain: &&'static str| if certified { certificate_name(plain) == name } else { *plain == name };
         KeyType::ALL.into_iter().find_map(|key_type| {
             let signature = key_type.algorithms().iter().copied().find(is_meant)?;
             Some(Self { key_type, certified, signature })
         })
     }
+}
+
+/// The names of all algorithms that a key or certificate can be offered with, the best first.
+///
+/// # Errors
+/// A blob of no type that is known here. Nothing but its type is looked at.
+pub fn login_algorithms(blob: &[u8]) -> Result<Vec<String>, KeyError> {
+    let name = Reader::new(blob).utf8()?;
+    if let Some(key_type) = KeyType::from_name(name) {
+        return Ok(key_type.algorithms().iter().map(|algorithm| (*algorithm).to_owned()).collect());
+    }
+    let key_type = KeyType::from_certificate_name(name).ok_or(KeyError::UnknownType)?;
+    Ok(key_type.algorithms().iter().map(|algorithm| certificate_name(algorithm)).collect())
 }
 
 /// `ssh-ed25519-cert-v01@openssh.com` for `ssh-ed25519`, of key types and of signature algorithms.

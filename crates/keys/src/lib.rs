@@ -33,7 +33,7 @@ pub use certificate::{Certificate, CertificateKind, CriticalOptions, Extensions,
 pub use credential::Credential;
 pub use error::KeyError;
 pub use fingerprint::FingerprintHash;
-pub use key_type::{KeyType, LoginAlgorithm};
+pub use key_type::{KeyType, LoginAlgorithm, login_algorithms};
 pub use private::PrivateKey;
 pub use public::PublicKey;
 pub use signature::SignatureProven;

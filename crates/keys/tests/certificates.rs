@@ -10,7 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{Scratch, run};
 use keys::revocation::Revoked;
-use keys::{Certificate, CertificateKind, Credential, FingerprintHash, KeyError, KeyType, LoginAlgorithm, PrivateKey, PublicKey};
+use keys::{
+    Certificate, CertificateKind, Credential, FingerprintHash, KeyError, KeyType, LoginAlgorithm, PrivateKey, PublicKey,
+};
 use proptest::prelude::*;
 use wire::Write as _;
 
@@ -28,11 +30,7 @@ fn public(private: &Path) -> PublicKey {
 
 /// Certifies a key; the certificate stands in `KEY-cert.pub`.
 fn certify(authority: &Path, key: &Path, arguments: &[&str]) -> Vec<u8> {
-    run(Command::new("ssh-keygen")
-        .args(["-q", "-s"])
-        .arg(authority)
-        .args(arguments)
-        .arg(key.with_extension("pub")));
+    run(Command::new("ssh-keygen").args(["-q", "-s"]).arg(authority).args(arguments).arg(key.with_extension("pub")));
     blob(&certificate_file(key))
 }
 
@@ -144,7 +142,13 @@ fn names_with_commas_stay_one_and_hosts_are_told_from_users() {
 }
 
 /// A certificate as `private` signs it, with nothing left out that ssh-keygen would not let one leave out.
-fn sign_certificate(private: &PrivateKey, authority: &[u8], key: &PublicKey, kind: u32, principals: &[&[u8]]) -> Vec<u8> {
+fn sign_certificate(
+    private: &PrivateKey,
+    authority: &[u8],
+    key: &PublicKey,
+    kind: u32,
+    principals: &[&[u8]],
+) -> Vec<u8> {
     let mut whole = Vec::new();
     whole.put_string(key.key_type().certificate_name());
     whole.put_string(b"nonce");

@@ -10,14 +10,14 @@ mod step;
 
 use std::path::PathBuf;
 
-use keys::{FingerprintHash, KeyType, PublicKey, SignatureProven, algorithm_key_type};
+use keys::{Credential, FingerprintHash, LoginAlgorithm, PublicKey, SignatureProven};
 use settings::Effective;
 use settings::values::Method;
 
 pub use hosts_file::NetgroupMember;
 pub use step::{HostbasedRefusal, HostbasedStep};
 
-use crate::public_key::key_itself;
+use crate::public_key::credential_itself;
 use crate::{AccountFacts, ConnectionFacts, KeyOffer, PathFacts, Refusal, Restrictions, Step, Verdict, root_login};
 
 /// A file that says which hosts, or which keys of hosts, are trusted.
@@ -88,16 +88,17 @@ impl HostAllowed {
 }
 
 /// Whether a host may sign with an algorithm. Asked before the key blob is parsed, as for users' keys.
-pub fn host_algorithm_accepted(effective: &Effective, algorithm: &str) -> Verdict<KeyType> {
+pub fn host_algorithm_accepted(effective: &Effective, algorithm: &str) -> Verdict<LoginAlgorithm> {
     if !effective.hostbased_authentication {
         return Verdict::refused(Vec::new(), Refusal::MethodDisabled { method: "hostbased".to_owned() });
     }
+    let known = LoginAlgorithm::from_name(algorithm).filter(|known| !known.certified);
     let algorithm = algorithm.to_owned();
-    let Some(key_type) = algorithm_key_type(&algorithm) else {
+    let Some(known) = known else {
         return Verdict::refused(Vec::new(), Refusal::UnknownAlgorithm { algorithm });
     };
     if effective.hostbased_accepted_algorithms.contains(&algorithm) {
-        Verdict::allowed(vec![HostbasedStep::AlgorithmAccepted { algorithm }.into()], key_type)
+        Verdict::allowed(vec![HostbasedStep::AlgorithmAccepted { algorithm }.into()], known)
     } else {
         Verdict::refused(Vec::new(), HostbasedRefusal::AlgorithmNotAccepted { algorithm }.into())
     }
@@ -113,9 +114,10 @@ pub fn hostbased(
 ) -> Verdict<HostAllowed> {
     let Verdict { outcome, mut steps } = host_algorithm_accepted(effective, offer.algorithm);
     let decided = outcome
-        .and_then(|key_type| {
-            let offer = KeyOffer { key: offer.key, algorithm: offer.algorithm, used_before: offer.used_before };
-            key_itself(effective, key_type, offer)
+        .and_then(|algorithm| {
+            let credential = Credential::Key(offer.key.clone());
+            let (name, used_before) = (offer.algorithm, offer.used_before);
+            credential_itself(effective, algorithm, KeyOffer { credential: &credential, algorithm: name, used_before })
         })
         .and_then(|()| {
             let host = ClientHost::of(effective, connection, offer.client_host, &mut steps);

@@ -7,9 +7,10 @@
 //! | when | function |
 //! |---|---|
 //! | a user is named | [`account_gates`], [`MethodsToDo::new`] |
-//! | a key is offered, before it is parsed | [`algorithm_accepted`] |
-//! | a key is offered or has signed | [`not_revoked`], [`authorized_keys_files`], [`strict_modes`] of each, [`public_key`] |
+//! | a key or certificate is offered, before it is parsed | [`offered_credential`] |
+//! | it is offered or has signed | [`not_revoked`], [`public_key`] |
 //! | a host's key has signed for its user | [`host_algorithm_accepted`], [`not_revoked`], [`hostbased`], [`hostbased_signed`] |
+//! | a file lists keys or principals | [`authorized_keys_files`], [`authorized_principals_files`], [`strict_modes`] |
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | a password or a dialogue has proven something | [`unrestricted_proof`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
@@ -50,7 +51,8 @@ pub use jail::{follows_link_to_jail, forces_internal_sftp, sftp_jail};
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
 pub use password_age::{PasswordAge, PasswordDays, password_age};
 pub use public_key::{
-    KeyAllowed, KeyFile, KeyOffer, algorithm_accepted, public_key, public_key_if_signed, public_key_signed,
+    CertificateRefusal, KeyAllowed, KeyFile, KeyOffer, Lists, algorithm_accepted, credential_in_attempts,
+    fingerprint_hash, offered_credential, public_key, public_key_if_signed, public_key_signed,
 };
 pub use refusal::{ListRefusal, Refusal, SignatureDemand};
 pub use restrictions::{ForcedBy, ForcedCommand, Restrictions, TunnelLimit, TwoForcedCommands};
@@ -58,5 +60,5 @@ pub use revoked::not_revoked;
 pub use root::{root_login, unrestricted_proof};
 pub use step::{AccountListKeyword, Step};
 pub use strict_modes::strict_modes;
-pub use tokens::{OfferedKeyText, TokenError, Tokens, authorized_keys_files, chroot_directory};
+pub use tokens::{TokenError, Tokens, authorized_keys_files, authorized_principals_files, chroot_directory};
 pub use verdict::{Verdict, Weight};

@@ -1,15 +1,18 @@
 //! Logging in with a public key: from the algorithm's name to what the login may do.
 
-use keys::authorized_keys::{Line, Unusable, lines};
-use keys::{FingerprintHash, KeyType, PublicKey, SignatureProven, algorithm_key_type};
+mod certificate;
+mod lines;
+
+pub use certificate::CertificateRefusal;
+
+use keys::{Certificate, Credential, FingerprintHash, KeyError, KeyType, LoginAlgorithm, PublicKey, SignatureProven};
 use settings::Effective;
-use settings::pattern::matches_host_or_address;
-use settings::values::Method;
+use settings::values::{Choice as _, Method};
 
 use crate::refusal::SignatureDemand;
 use crate::{AccountFacts, ConnectionFacts, Grants, Now, Refusal, Restrictions, Step, Verdict, grants, root_login};
 
-/// A file that may list the key. Only what [`crate::strict_modes`] lets pass belongs here.
+/// A file that may list the key or a principal. Only what [`crate::strict_modes`] lets pass belongs here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFile {
     /// Its name, for the log.
@@ -18,96 +21,159 @@ pub struct KeyFile {
     pub text: Vec<u8>,
 }
 
-/// A key that a line lets in, as soon as it has signed with the algorithm that was looked at.
+/// Where keys, authorities and principals are listed. Each list is only asked for when those before it have no answer:
+/// files are opened one by one, and programs run last.
+pub trait Lists {
+    /// AuthorizedKeysFile.
+    fn key_files(&self) -> impl Iterator<Item = KeyFile>;
+
+    /// What is in the file of TrustedUserCAKeys, or why that is not known.
+    fn trusted_authorities(&self, file: &str) -> Result<Vec<u8>, String>;
+
+    /// AuthorizedPrincipalsFile, then what AuthorizedPrincipalsCommand prints.
+    fn principals(&self, certificate: &Certificate) -> impl Iterator<Item = KeyFile>;
+
+    /// What AuthorizedKeysCommand prints.
+    fn printed_keys(&self) -> Option<KeyFile>;
+}
+
+/// A key that some list lets in, as soon as it has signed with the algorithm that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAllowed {
     key: PublicKey,
-    algorithm: String,
-    file: String,
-    line: u32,
+    /// As in log lines.
+    shown: String,
+    signature_algorithm: &'static str,
+    place: String,
     restrictions: Restrictions,
     touch_required: bool,
     verify_required: bool,
 }
 
 impl KeyAllowed {
-    /// The key.
+    /// The key; of a certificate, the one that is certified.
     #[must_use]
     pub fn key(&self) -> &PublicKey {
         &self.key
     }
 
-    /// `FILE:LINE` of the line that lets it in.
+    /// `FILE:LINE` of the line that lets it in, or the file of the authority that has certified it.
     #[must_use]
-    pub fn place(&self) -> String {
-        format!("{}:{}", self.file, self.line)
+    pub fn place(&self) -> &str {
+        &self.place
     }
+}
+
+/// What a list asks of a login with the key. Together they ask for all that any of them asks for.
+#[derive(Debug, Clone)]
+struct Demands {
+    restrictions: Restrictions,
+    no_touch_required: bool,
+    verify_required: bool,
 }
 
 /// Whether an algorithm may be used. Asked before the key blob is parsed: what the configuration does not accept
 /// never reaches a parser. Names are compared exactly, one curve does not stand for another (CVE-2026-35387).
-pub fn algorithm_accepted(effective: &Effective, algorithm: &str) -> Verdict<KeyType> {
+pub fn algorithm_accepted(effective: &Effective, algorithm: &str) -> Verdict<LoginAlgorithm> {
     if !effective.pubkey_authentication {
         return Verdict::refused(Vec::new(), Refusal::MethodDisabled { method: "publickey".to_owned() });
     }
-    let algorithm = algorithm.to_owned();
-    let Some(key_type) = algorithm_key_type(&algorithm) else {
-        return Verdict::refused(Vec::new(), Refusal::UnknownAlgorithm { algorithm });
+    let name = algorithm.to_owned();
+    let Some(algorithm) = LoginAlgorithm::from_name(algorithm) else {
+        return Verdict::refused(Vec::new(), Refusal::UnknownAlgorithm { algorithm: name });
     };
-    if effective.pubkey_accepted_algorithms.contains(&algorithm) {
-        Verdict::allowed(vec![Step::AlgorithmAccepted { algorithm }], key_type)
+    if effective.pubkey_accepted_algorithms.contains(&name) {
+        Verdict::allowed(vec![Step::AlgorithmAccepted { algorithm: name }], algorithm)
     } else {
-        Verdict::refused(Vec::new(), Refusal::AlgorithmNotAccepted { algorithm })
+        Verdict::refused(Vec::new(), Refusal::AlgorithmNotAccepted { algorithm: name })
+    }
+}
+
+/// The key or certificate of a login request, if its algorithm is accepted and it is one at all. The algorithm of a
+/// certificate's signature must be one of CASignatureAlgorithms; that is asked before the authority's key is parsed.
+pub fn offered_credential(effective: &Effective, algorithm: &str, blob: &[u8]) -> Verdict<Credential> {
+    let Verdict { outcome, steps } = algorithm_accepted(effective, algorithm);
+    let wanted = match outcome {
+        Ok(wanted) => wanted,
+        Err(refusal) => return Verdict { outcome: Err(refusal), steps },
+    };
+    let parsed = if wanted.certified {
+        let certificate = Certificate::parse(blob, &effective.ca_signature_algorithms);
+        certificate.map(|certificate| Credential::Certificate(Box::new(certificate)))
+    } else {
+        PublicKey::parse(blob).map(Credential::Key)
+    };
+    match parsed {
+        Ok(credential) => Verdict::allowed(steps, credential),
+        Err(KeyError::AuthorityAlgorithm(algorithm)) => {
+            Verdict::refused(steps, Refusal::AuthorityAlgorithmNotAccepted { algorithm })
+        }
+        Err(error) => Verdict::refused(steps, Refusal::NoKey { error: error.to_string() }),
     }
 }
 
 /// What a login request with a public key is about.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyOffer<'a> {
-    /// The key.
-    pub key: &'a PublicKey,
+    /// The key, or the certificate around it.
+    pub credential: &'a Credential,
     /// The algorithm it is to sign with.
     pub algorithm: &'a str,
     /// The keys that have already proven something in this login.
     pub used_before: &'a [PublicKey],
 }
 
-/// Whether a key would do, if it signed. `files` are tried in order and only taken from the iterator until one lets
-/// the key in, so they can be opened one by one.
+/// The facts that lists are looked at with.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    effective: &'a Effective,
+    account: &'a AccountFacts,
+    connection: &'a ConnectionFacts,
+    now: Now<'a>,
+}
+
+/// Whether a key would do, if it signed. Lists are asked in theirs' order: files of keys, trusted authorities, the
+/// program that prints keys.
 pub fn public_key(
     effective: &Effective,
     account: &AccountFacts,
     connection: &ConnectionFacts,
     now: Now<'_>,
     offer: KeyOffer<'_>,
-    files: impl IntoIterator<Item = KeyFile>,
+    lists: &impl Lists,
 ) -> Verdict<KeyAllowed> {
     let Verdict { outcome, mut steps } = algorithm_accepted(effective, offer.algorithm);
-    let key_type = match outcome {
-        Ok(key_type) => key_type,
+    let algorithm = match outcome {
+        Ok(algorithm) => algorithm,
         Err(refusal) => return Verdict { outcome: Err(refusal), steps },
     };
-    if let Err(refusal) = key_itself(effective, key_type, offer) {
+    if let Err(refusal) = credential_itself(effective, algorithm, offer) {
         return Verdict::refused(steps, refusal);
     }
-    steps.push(Step::KeyUsable { key: describe(offer.key) });
-    for file in files {
-        steps.push(Step::FileTried { file: file.name.clone() });
-        for (number, line) in lines(&file.text) {
-            let place = format!("{}:{number}", file.name);
-            match line {
-                Err(unusable) => steps.push(line_unusable(place, &unusable)),
-                Ok(line) if line.key == *offer.key => {
-                    if line_lets_in(&line, &place, account, connection, now, &mut steps) {
-                        steps.push(Step::KeyAccepted { key: describe(offer.key), place });
-                        return Verdict::allowed(steps, key_allowed(effective, offer, file.name, &line));
-                    }
-                }
-                Ok(_) => {}
-            }
-        }
-    }
-    Verdict::refused(steps, Refusal::KeyNotListed)
+    let scene = Scene { effective, account, connection, now };
+    let hash = fingerprint_hash(effective);
+    steps.push(Step::KeyUsable { key: offer.credential.shown(hash) });
+    let found = scene
+        .in_files(offer.credential, lists.key_files(), &mut steps)
+        .or_else(|| {
+            let certificate = offer.credential.certificate()?;
+            scene.by_trusted_authority(certificate, lists, &mut steps)
+        })
+        .or_else(|| scene.in_files(offer.credential, lists.printed_keys(), &mut steps));
+    let Some((place, demands)) = found else {
+        return Verdict::refused(steps, Refusal::KeyNotListed);
+    };
+    let configured = effective.pubkey_auth_options;
+    let allowed = KeyAllowed {
+        key: offer.credential.key().clone(),
+        shown: offer.credential.shown(hash),
+        signature_algorithm: algorithm.signature,
+        place,
+        restrictions: demands.restrictions,
+        touch_required: configured.touch_required || !demands.no_touch_required,
+        verify_required: configured.verify_required || demands.verify_required,
+    };
+    Verdict::allowed(steps, allowed)
 }
 
 /// The verdict on a key that has signed: what the signature had to prove beyond the key, and PermitRootLogin.
@@ -119,7 +185,7 @@ pub fn public_key_signed(
     allowed: &KeyAllowed,
     proven: &SignatureProven,
 ) -> Verdict<Restrictions> {
-    if (proven.key(), proven.algorithm()) != (&allowed.key, allowed.algorithm.as_str()) {
+    if (proven.key(), proven.algorithm()) != (&allowed.key, allowed.signature_algorithm) {
         return Verdict::refused(Vec::new(), Refusal::SignatureOfAnother);
     }
     let missing = if allowed.touch_required && !proven.presence() {
@@ -132,7 +198,7 @@ pub fn public_key_signed(
     if let Some(demand) = missing {
         let refusal = Refusal::SignatureDemand {
             demand,
-            key: describe(&allowed.key),
+            key: allowed.shown.clone(),
             user: account.name.clone(),
             address: connection.address_text(),
             port: connection.port,
@@ -155,84 +221,59 @@ pub fn public_key_if_signed(
     Verdict { outcome: root.outcome.map(|()| grants(effective, &allowed.restrictions)), steps: root.steps }
 }
 
-pub(crate) fn key_itself(effective: &Effective, key_type: KeyType, offer: KeyOffer<'_>) -> Result<(), Refusal> {
-    let found = offer.key.key_type();
-    if found != key_type {
-        let (algorithm, key_type) = (offer.algorithm.to_owned(), found.name().to_owned());
+/// FingerprintHash
+#[must_use]
+pub fn fingerprint_hash(effective: &Effective) -> FingerprintHash {
+    FingerprintHash::from_name(effective.fingerprint_hash.word()).unwrap_or(FingerprintHash::Sha256)
+}
+
+/// A credential as the lines about attempts show it: `ED25519 SHA256:…`, or
+/// `ED25519-CERT SHA256:… ID id (serial 7) CA ED25519 SHA256:…`.
+#[must_use]
+pub fn credential_in_attempts(effective: &Effective, credential: &Credential) -> String {
+    let hash = fingerprint_hash(effective);
+    let shown = credential.shown(hash);
+    match credential.certificate() {
+        None => shown,
+        Some(certificate) => format!(
+            "{shown} ID {} (serial {}) CA {}",
+            certificate.key_id(),
+            certificate.serial(),
+            shown_key(certificate.authority(), hash)
+        ),
+    }
+}
+
+/// Whether nothing about a key or certificate itself stands against it.
+pub(crate) fn credential_itself(
+    effective: &Effective,
+    algorithm: LoginAlgorithm,
+    offer: KeyOffer<'_>,
+) -> Result<(), Refusal> {
+    let credential = offer.credential;
+    let certificate = credential.certificate();
+    if (credential.key().key_type(), certificate.is_some()) != (algorithm.key_type, algorithm.certified) {
+        let (algorithm, key_type) = (offer.algorithm.to_owned(), credential.type_name());
         return Err(Refusal::AlgorithmOfAnotherType { algorithm, key_type });
     }
-    if offer.used_before.contains(offer.key) {
-        return Err(Refusal::KeyAlreadyUsed { key_type: found.short_name().to_owned() });
+    // A certificate around a key that was used is no second key.
+    if offer.used_before.contains(credential.key()) {
+        return Err(Refusal::KeyAlreadyUsed { key_type: credential.short_name() });
     }
-    let (bits, required) = (offer.key.bits(), effective.required_rsa_size);
-    if found == KeyType::Rsa && bits < required {
-        return Err(Refusal::RsaKeyTooShort { bits, required });
+    // What was parsed under other settings proves nothing under these.
+    if let Some(certificate) = certificate
+        && !effective.ca_signature_algorithms.iter().any(|accepted| accepted == certificate.signature_algorithm())
+    {
+        let algorithm = certificate.signature_algorithm().to_owned();
+        return Err(Refusal::AuthorityAlgorithmNotAccepted { algorithm });
     }
-    Ok(())
-}
-
-/// OpenSSH keeps quiet about lines that it cannot use: most are for other keys. That one was skipped unread is told.
-fn line_unusable(place: String, unusable: &Unusable) -> Step {
-    Step::LineUnusable { place, reason: unusable.to_string(), important: *unusable == Unusable::TooLong }
-}
-
-fn line_lets_in(
-    line: &Line,
-    place: &str,
-    account: &AccountFacts,
-    connection: &ConnectionFacts,
-    now: Now<'_>,
-    steps: &mut Vec<Step>,
-) -> bool {
-    let place = place.to_owned();
-    let options = &line.options;
-    if options.cert_authority {
-        steps.push(Step::LineIsCertAuthority { place });
-        return false;
-    }
-    let objection =
-        if options.expiry_times.iter().any(|expiry| expiry.seconds(now.local_time).is_none_or(|end| end < now.seconds))
-        {
-            Some(Step::LineExpired { place: place.clone() })
-        } else if options.principals.is_some() {
-            Some(Step::PrincipalsWithoutAuthority { place: place.clone() })
-        } else {
-            let required = options.from.as_ref().filter(|from| !is_from(connection, from));
-            required.map(|required| Step::NotFromPermittedHost {
-                place: place.clone(),
-                user: account.name.clone(),
-                host: connection.host_or_address(),
-                address: connection.address_text(),
-                required: required.clone(),
-            })
-        };
-    match objection {
-        Some(objection) => {
-            steps.extend([objection, Step::LineRefuses { place }]);
-            false
-        }
-        None => true,
-    }
-}
-
-fn is_from(connection: &ConnectionFacts, list: &str) -> bool {
-    matches_host_or_address(connection.usable_host_name(), &connection.address_text(), list).is_hit()
-}
-
-fn key_allowed(effective: &Effective, offer: KeyOffer<'_>, file: String, line: &Line) -> KeyAllowed {
-    let demanded = effective.pubkey_auth_options;
-    KeyAllowed {
-        key: offer.key.clone(),
-        algorithm: offer.algorithm.to_owned(),
-        file,
-        line: line.number,
-        restrictions: Restrictions::of_line(&line.options),
-        touch_required: demanded.touch_required || !line.options.no_touch_required,
-        verify_required: demanded.verify_required || line.options.verify_required,
-    }
+    let required = effective.required_rsa_size;
+    let keys = [Some(credential.key()), certificate.map(Certificate::authority)];
+    let short = keys.into_iter().flatten().find(|key| key.key_type() == KeyType::Rsa && key.bits() < required);
+    short.map_or(Ok(()), |key| Err(Refusal::RsaKeyTooShort { bits: key.bits(), required }))
 }
 
 /// `ED25519 SHA256:…`
-pub(crate) fn describe(key: &PublicKey) -> String {
-    format!("{} {}", key.key_type().short_name(), key.fingerprint(FingerprintHash::Sha256))
+pub(crate) fn shown_key(key: &PublicKey, hash: FingerprintHash) -> String {
+    format!("{} {}", key.key_type().short_name(), key.fingerprint(hash))
 }

@@ -80,6 +80,16 @@ pub enum Refusal {
         /// The algorithm that was asked for.
         algorithm: String,
     },
+    /// The algorithm that a certificate is signed with is not in CASignatureAlgorithms.
+    AuthorityAlgorithmNotAccepted {
+        /// The algorithm.
+        algorithm: String,
+    },
+    /// What was offered is no key and no certificate that can be used.
+    NoKey {
+        /// Why.
+        error: String,
+    },
     /// The algorithm is none of the key's type.
     AlgorithmOfAnotherType {
         /// The algorithm that was asked for.
@@ -221,6 +231,7 @@ impl Refusal {
             Self::SignatureOfAnother
             | Self::SignatureDemand { .. }
             | Self::AlgorithmOfAnotherType { .. }
+            | Self::NoKey { .. }
             | Self::Revoked { .. }
             | Self::RevocationUnknown { .. } => Weight::Error,
             Self::UnknownAlgorithm { .. } => Weight::Verbose,
@@ -257,6 +268,10 @@ impl fmt::Display for Refusal {
             Self::AlgorithmNotAccepted { algorithm } => {
                 write!(out, "signature algorithm {algorithm} not in PubkeyAcceptedAlgorithms")
             }
+            Self::AuthorityAlgorithmNotAccepted { algorithm } => {
+                write!(out, "certificate signature algorithm {algorithm}: signature algorithm not supported")
+            }
+            Self::NoKey { error } => write!(out, "parse key: {error}"),
             Self::AlgorithmOfAnotherType { algorithm, key_type } => {
                 write!(out, "key type mismatch for decoded key (received {key_type}, expected {algorithm})")
             }

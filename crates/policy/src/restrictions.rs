@@ -1,6 +1,7 @@
 //! What a credential takes away from a login. Restrictions only ever add up.
 
 use keys::authorized_keys::{Options, PermitAddress, TunnelDevice};
+use keys::{CriticalOptions, Extensions};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -114,6 +115,23 @@ impl Restrictions {
             environment: options.environment.clone(),
             permit_open: list(&options.permit_open),
             permit_listen: list(&options.permit_listen),
+        }
+    }
+
+    /// What a certificate takes away: everything that its extensions do not permit.
+    #[must_use]
+    pub fn of_certificate(options: &CriticalOptions, extensions: &Extensions) -> Self {
+        let forced = |command: &String| ForcedCommand { command: command.clone(), by: ForcedBy::KeyOption };
+        Self {
+            agent_forwarding: extensions.agent_forwarding,
+            port_forwarding: extensions.port_forwarding,
+            x11_forwarding: extensions.x11_forwarding,
+            pty: extensions.pty,
+            user_rc: extensions.user_rc,
+            // No extension is about tunnels: they are forwarding too.
+            tunnel: if extensions.port_forwarding { TunnelLimit::Any } else { TunnelLimit::None },
+            forced_command: options.force_command.as_ref().map(forced),
+            ..Self::none()
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use keys::{Certificate, Credential, FingerprintHash};
 use settings::Effective;
 use settings::text::{from_path, to_path};
 use thiserror::Error;
@@ -24,17 +25,6 @@ pub enum TokenError {
     Unfinished,
 }
 
-/// What is known of a key for AuthorizedKeysCommand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OfferedKeyText<'a> {
-    /// `%t`: its type's name.
-    pub key_type: &'a str,
-    /// `%k`: its blob in base64.
-    pub base64: &'a str,
-    /// `%f`: its fingerprint.
-    pub fingerprint: &'a str,
-}
-
 impl Tokens {
     /// For AuthorizedKeysFile, AuthorizedPrincipalsFile and ChrootDirectory: `%h %u %U`
     #[must_use]
@@ -54,9 +44,15 @@ impl Tokens {
         Self::new([('d', from_path(&account.home)), ('u', account.name.clone()), ('U', account.uid.to_string())])
     }
 
-    /// For each argument of AuthorizedKeysCommand: `%C %D %f %h %k %t %u %U`
+    /// For each argument of AuthorizedKeysCommand: `%C %D %f %h %k %t %u %U`. Of a certificate, `%k` is all of it and
+    /// `%f` the fingerprint of its key.
     #[must_use]
-    pub fn for_keys_command(account: &AccountFacts, connection: &ConnectionFacts, key: OfferedKeyText<'_>) -> Self {
+    pub fn for_keys_command(
+        account: &AccountFacts,
+        connection: &ConnectionFacts,
+        credential: &Credential,
+        hash: FingerprintHash,
+    ) -> Self {
         let local = connection.local_address.map_or_else(|| "UNKNOWN".to_owned(), |address| address.to_string());
         // Our end first, as OpenSSH does; its manual has it the other way round.
         let ends = format!("{local} {} {} {}", connection.local_port, connection.address_text(), connection.port);
@@ -64,9 +60,31 @@ impl Tokens {
         tokens.0.extend([
             ('C', ends),
             ('D', connection.routing_domain.clone()),
-            ('f', key.fingerprint.to_owned()),
-            ('k', key.base64.to_owned()),
-            ('t', key.key_type.to_owned()),
+            ('f', credential.key().fingerprint(hash)),
+            ('k', credential.base64()),
+            ('t', credential.type_name()),
+        ]);
+        tokens
+    }
+
+    /// For each argument of AuthorizedPrincipalsCommand: as above, and of the certificate and its authority
+    /// `%F %i %K %s %T`.
+    #[must_use]
+    pub fn for_principals_command(
+        account: &AccountFacts,
+        connection: &ConnectionFacts,
+        certificate: &Certificate,
+        hash: FingerprintHash,
+    ) -> Self {
+        let credential = Credential::Certificate(Box::new(certificate.clone()));
+        let authority = certificate.authority();
+        let mut tokens = Self::for_keys_command(account, connection, &credential, hash);
+        tokens.0.extend([
+            ('F', authority.fingerprint(hash)),
+            ('i', certificate.key_id().to_owned()),
+            ('K', authority.base64()),
+            ('s', certificate.serial().to_string()),
+            ('T', authority.key_type().name().to_owned()),
         ]);
         tokens
     }
@@ -103,6 +121,19 @@ pub fn authorized_keys_files(effective: &Effective, account: &AccountFacts) -> R
     let tokens = Tokens::for_path(account);
     let files = effective.authorized_keys_file.iter();
     files.map(|file| tokens.expand(file).map(|path| account.home.join(to_path(&path)))).collect()
+}
+
+/// The file (or shell pattern of files) that names the principals of an account. A relative one lies in its home.
+///
+/// # Errors
+/// A token that AuthorizedPrincipalsFile does not have.
+pub fn authorized_principals_files(
+    effective: &Effective,
+    account: &AccountFacts,
+) -> Result<Option<PathBuf>, TokenError> {
+    let tokens = Tokens::for_path(account);
+    let file = effective.authorized_principals_file.as_deref();
+    file.map(|file| tokens.expand(file).map(|path| account.home.join(to_path(&path)))).transpose()
 }
 
 /// The directory that becomes this login's root, if ChrootDirectory says so.

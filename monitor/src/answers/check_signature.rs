@@ -1,7 +1,7 @@
 //! Pairs with `preauth/src/ask_monitor.rs::check_signature`.
 
 use ipc::phases::OfferedKey;
-use keys::{PublicKey, SignatureProven};
+use keys::{LoginAlgorithm, PublicKey, SignatureProven};
 
 use crate::answers::query_key::{LookedAt, look_at_key};
 use crate::candidate::Candidate;
@@ -30,6 +30,9 @@ pub(crate) fn check_signature(
     let looked_at = look_at_key(connection, candidate, offered, used_before);
     let host_key = hostbound.then(|| exchange.host_key_blob());
     let signed = SignedData { session_id: exchange.session_id(), user: &candidate.claimed, offered, host_key }.encode();
-    let proven = looked_at.key.as_ref().and_then(|key| key.verify(&offered.algorithm, &signed, signature).ok());
+    let proven = looked_at.credential.as_ref().and_then(|credential| {
+        let algorithm = LoginAlgorithm::from_name(&offered.algorithm)?;
+        credential.key().verify(algorithm.signature, &signed, signature).ok()
+    });
     CheckedSignature { looked_at, proven }
 }

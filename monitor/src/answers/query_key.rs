@@ -1,79 +1,65 @@
 //! Pairs with `preauth/src/ask_monitor.rs::query_key`.
 
-use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use events::Level;
-use events::monitor::Event;
 use ipc::phases::OfferedKey;
 use keys::authorized_keys::CivilTime;
-use keys::{FingerprintHash, PublicKey};
+use keys::{Credential, PublicKey};
 use policy::{KeyAllowed, KeyOffer, Now};
 use sys::local_time::local_time;
 
-use crate::authorized_keys::KeyFiles;
 use crate::candidate::Candidate;
 use crate::journal::Journal;
-use crate::keys_command::printed_keys;
+use crate::lists::Lists;
 use crate::revoked_keys::not_revoked;
 
-/// A key that a client offered, as far as it could be looked at.
+/// A key or certificate that a client offered, as far as it could be looked at.
 pub(crate) struct LookedAt {
-    /// The key; none when the algorithm is not accepted or the blob is no key.
-    pub(crate) key: Option<PublicKey>,
-    /// That a line lets it in.
+    /// None when the algorithm is not accepted or the blob is no key.
+    pub(crate) credential: Option<Credential>,
+    /// For the log.
+    shown: Option<String>,
+    /// That a list lets it in.
     pub(crate) allowed: Option<KeyAllowed>,
 }
 
 impl LookedAt {
     /// `ED25519 SHA256:…` for the log.
     pub(crate) fn shown(&self) -> Option<String> {
-        let key = self.key.as_ref()?;
-        Some(format!("{} {}", key.key_type().short_name(), key.fingerprint(FingerprintHash::Sha256)))
+        self.shown.clone()
     }
 }
 
-/// Looks the key up in the candidate's files. The algorithm is judged before the blob is parsed.
+/// Looks the key up in the candidate's lists. The algorithm is judged before the blob is parsed.
 pub(crate) fn look_at_key(
     journal: &mut impl Journal,
     candidate: &Candidate,
     offered: &OfferedKey,
     used_before: &[PublicKey],
 ) -> LookedAt {
-    let accepted = policy::algorithm_accepted(&candidate.effective, &offered.algorithm);
-    if !accepted.is_allowed() {
-        journal.log_steps(&accepted.steps);
-        return LookedAt { key: None, allowed: None };
-    }
-    let key = match PublicKey::parse(&offered.blob) {
-        Ok(key) => key,
-        Err(error) => {
-            journal.log(&Event::Said { level: Level::Error, text: format!("parse key: {error}") });
-            return LookedAt { key: None, allowed: None };
+    let effective = &candidate.effective;
+    let parsed = policy::offered_credential(effective, &offered.algorithm, &offered.blob);
+    let credential = match parsed.outcome {
+        Ok(credential) => credential,
+        Err(_) => {
+            journal.log_steps(&parsed.steps);
+            return LookedAt { credential: None, shown: None, allowed: None };
         }
     };
-    let not_revoked = not_revoked(candidate, &key);
+    let shown = Some(policy::credential_in_attempts(effective, &credential));
+    let not_revoked = not_revoked(candidate, &credential);
     if !not_revoked.is_allowed() {
         journal.log_steps(&not_revoked.steps);
-        return LookedAt { key: Some(key), allowed: None };
+        return LookedAt { credential: Some(credential), shown, allowed: None };
     }
-    let complaints = RefCell::new(Vec::new());
-    let time_left = journal.time_left();
-    // Only when no file lets the key in.
-    let printed = std::iter::once_with(|| printed_keys(candidate, &key, time_left, &complaints)).flatten();
-    let verdict = policy::public_key(
-        &candidate.effective,
-        &candidate.facts,
-        &candidate.from,
-        now(),
-        KeyOffer { key: &key, algorithm: &offered.algorithm, used_before },
-        KeyFiles::of(candidate, &complaints).chain(printed),
-    );
-    for complaint in complaints.into_inner() {
+    let lists = Lists::new(candidate, &credential, journal.time_left());
+    let offer = KeyOffer { credential: &credential, algorithm: &offered.algorithm, used_before };
+    let verdict = policy::public_key(effective, &candidate.facts, &candidate.from, now(), offer, &lists);
+    for complaint in lists.into_complaints() {
         journal.log(&complaint);
     }
     journal.log_steps(&verdict.steps);
-    LookedAt { key: Some(key), allowed: verdict.outcome.ok() }
+    LookedAt { credential: Some(credential), shown, allowed: verdict.outcome.ok() }
 }
 
 fn now() -> Now<'static> {

@@ -2,7 +2,6 @@
 
 use ipc::phases::OfferedKey;
 use ipc::start::Credential;
-use keys::PublicKey;
 use policy::{Grants, MethodsToDo, Progress, Restrictions};
 use settings::values::Method;
 
@@ -79,8 +78,8 @@ fn method(report: &mut Report, candidate: &Candidate, to_do: &mut MethodsToDo, n
 
 /// A key or certificate. The client is taken to have the private key to it, and to prove what is demanded of it.
 fn key(report: &mut Report, candidate: &Candidate, to_do: &mut MethodsToDo, file: &str, blob: &[u8]) -> Option<Grants> {
-    let key_type = match PublicKey::parse(blob) {
-        Ok(key) => key.key_type(),
+    let algorithms = match keys::login_algorithms(blob) {
+        Ok(algorithms) => algorithms,
         Err(why) => {
             report.section(format!("key {file}"));
             report.say(why.to_string());
@@ -92,9 +91,9 @@ fn key(report: &mut Report, candidate: &Candidate, to_do: &mut MethodsToDo, file
         report.refuse("publickey is not offered");
         return None;
     }
-    for algorithm in key_type.algorithms() {
+    for algorithm in algorithms {
         report.section(format!("key {file} with {algorithm}"));
-        let offered = OfferedKey { algorithm: (*algorithm).to_owned(), blob: blob.to_vec() };
+        let offered = OfferedKey { algorithm, blob: blob.to_vec() };
         let looked_at = look_at_key(report, candidate, &offered, &[]);
         let Some(allowed) = looked_at.allowed else { continue };
         let verdict = policy::public_key_if_signed(&candidate.effective, &candidate.facts, &candidate.from, &allowed);

@@ -11,6 +11,7 @@ use events::Level;
 use events::listener::Event;
 use keys::{FingerprintHash, KeyError, KeyType, PrivateKey, PublicKey};
 use settings::Effective;
+use settings::values::Choice as _;
 use zeroize::Zeroizing;
 
 use super::serving::words;
@@ -32,11 +33,12 @@ pub(crate) struct HostKeys {
 /// Reads all host keys. Files that cannot be used are said and skipped; the default files need not be there.
 pub(crate) fn load(global: &Effective) -> HostKeys {
     let defaults = Effective::defaults().host_key;
+    let hash = FingerprintHash::from_name(global.fingerprint_hash.word()).unwrap_or(FingerprintHash::Sha256);
     let mut keys = HostKeys::default();
     for file in global.host_key.iter().filter(|file| !file.is_empty()) {
         match load_one(file, global.required_rsa_size) {
             Ok(key) => {
-                keys.said.push(debug_line(keys.usable.len(), &key));
+                keys.said.push(debug_line(keys.usable.len(), &key, hash));
                 if public_half(file).is_some_and(|public| public != *key.public()) {
                     let text = format!("Public key for {} does not match private key", file.display());
                     keys.said.push(Event::Said { level: Level::Error, text });
@@ -105,9 +107,9 @@ fn public_half(path: &Path) -> Option<PublicKey> {
     PublicKey::parse(&STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()?).ok()
 }
 
-fn debug_line(index: usize, key: &PrivateKey) -> Event {
+fn debug_line(index: usize, key: &PrivateKey, hash: FingerprintHash) -> Event {
     let public = key.public();
-    let fingerprint = public.fingerprint(FingerprintHash::Sha256);
+    let fingerprint = public.fingerprint(hash);
     let text = format!("private host key #{index}: {} {fingerprint}", public.key_type().name());
     Event::Said { level: Level::Debug1, text }
 }

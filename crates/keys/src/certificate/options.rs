@@ -165,7 +165,8 @@ mod tests {
     fn critical_options_are_understood_or_refused() {
         let parse = |entries: &[(&str, &[u8])]| CriticalOptions::parse(&list(entries));
         let (date, uptime) = (text("date"), text("uptime"));
-        let options = parse(&[("force-command", &date), ("source-address", &text("10.0.0.0/8")), ("verify-required", b"")]);
+        let options =
+            parse(&[("force-command", &date), ("source-address", &text("10.0.0.0/8")), ("verify-required", b"")]);
         let expected = CriticalOptions {
             force_command: Some("date".to_owned()),
             source_address: Some("10.0.0.0/8".to_owned()),
@@ -181,7 +182,10 @@ mod tests {
             (&[("force-command", b"date")], OptionsError::NoString("force-command")),
             (&[("force-command", &text("a\0b"))], OptionsError::NoString("force-command")),
             (&[("verify-required", b"x")], OptionsError::ExtraData("verify-required".to_owned())),
-            (&[("source-address", &[date.clone(), uptime.clone()].concat())], OptionsError::ExtraData("source-address".to_owned())),
+            (
+                &[("source-address", &[date.clone(), uptime.clone()].concat())],
+                OptionsError::ExtraData("source-address".to_owned()),
+            ),
         ] {
             assert_eq!(parse(entries), Err(refused));
         }

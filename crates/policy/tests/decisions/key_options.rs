@@ -1,9 +1,11 @@
 //! Logins with a key: settings against the options of its line.
 
-use keys::KeyType;
-use policy::{KeyFile, KeyOffer, Refusal, Step, TunnelLimit, algorithm_accepted, public_key};
+use keys::{Credential, KeyType};
+use policy::{KeyOffer, Refusal, Step, TunnelLimit, algorithm_accepted, public_key};
 
-use crate::scene::{Came, KeyLogin, NOON, alice, connection, key_text, now, root, settings, strings};
+use crate::scene::{
+    Came, InMemory, KeyLogin, NOON, alice, connection, file, key_text, now, offer, root, settings, strings,
+};
 
 #[test]
 fn from_expiry_and_what_is_no_login_key() {
@@ -58,25 +60,23 @@ fn the_first_line_that_lets_the_key_in_counts() {
 #[test]
 fn files_are_opened_no_further_than_needed() {
     let login = KeyLogin::of(alice());
-    let mut opened = Vec::new();
-    let files = ["a", "b", "c"].into_iter().map(|name| {
-        opened.push(name);
-        KeyFile { name: name.to_owned(), text: if name == "b" { login.line("").into_bytes() } else { Vec::new() } }
-    });
-    let offer = KeyOffer { key: login.key(), algorithm: "ssh-ed25519", used_before: &[] };
-    let verdict = public_key(&settings(&[]), &alice(), &connection(), now(), offer, files);
+    let with_key = login.line("");
+    let key_files = ["a", "b", "c"].map(|name| file(name, if name == "b" { with_key.as_str() } else { "" }));
+    let lists =
+        InMemory { key_files: key_files.to_vec(), printed_keys: Some(file("printed", "")), ..InMemory::default() };
+    let verdict = offer(&settings(&[]), &login.credential(), "ssh-ed25519", &lists);
     assert_eq!(verdict.outcome.unwrap().place(), "b:1");
-    assert_eq!(opened, ["a", "b"]);
+    assert_eq!(lists.asked.take(), ["a", "b"]);
 }
 
 #[test]
 fn the_key_itself() {
     let login = KeyLogin::of(alice());
     let other = KeyLogin::of(alice());
-    let file = || [KeyFile { name: "/keys".to_owned(), text: login.line("").into_bytes() }];
     let ask = |lines: &[&str], algorithm: &str, used: &[keys::PublicKey]| {
-        let offer = KeyOffer { key: login.key(), algorithm, used_before: used };
-        public_key(&settings(lines), &alice(), &connection(), now(), offer, file()).outcome.err()
+        let offer = KeyOffer { credential: &login.credential(), algorithm, used_before: used };
+        let lists = InMemory::keys(login.line(""));
+        public_key(&settings(lines), &alice(), &connection(), now(), offer, &lists).outcome.err()
     };
     assert_eq!(ask(&[], "ssh-ed25519", &[]), None);
     assert_eq!(ask(&[], "ssh-ed25519", &[other.key().clone()]), None);
@@ -93,7 +93,9 @@ fn the_key_itself() {
 
 #[test]
 fn algorithms_by_their_exact_names() {
-    let accepted = |lines: &[&str], algorithm: &str| algorithm_accepted(&settings(lines), algorithm).outcome.ok();
+    let accepted = |lines: &[&str], algorithm: &str| {
+        algorithm_accepted(&settings(lines), algorithm).outcome.ok().map(|accepted| accepted.key_type)
+    };
     assert_eq!(accepted(&[], "rsa-sha2-512"), Some(KeyType::Rsa));
     assert_eq!(accepted(&[], "rsa-sha2-256"), Some(KeyType::Rsa));
     assert_eq!(accepted(&[], "ssh-rsa"), None, "SHA-1 is off by default");
@@ -101,7 +103,9 @@ fn algorithms_by_their_exact_names() {
     assert_eq!(accepted(&["PubkeyAcceptedAlgorithms rsa-sha2-512"], "rsa-sha2-256"), None);
     assert_eq!(accepted(&["PubkeyAcceptedAlgorithms -sk-*"], "sk-ssh-ed25519@openssh.com"), None);
     assert_eq!(accepted(&[], "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"), Some(KeyType::SkEcdsaP256));
-    assert_eq!(accepted(&[], "ssh-ed25519-cert-v01@openssh.com"), None, "certificates come later");
+    assert_eq!(accepted(&[], "ssh-ed25519-cert-v01@openssh.com"), Some(KeyType::Ed25519));
+    assert_eq!(accepted(&["PubkeyAcceptedAlgorithms ssh-ed25519"], "ssh-ed25519-cert-v01@openssh.com"), None);
+    assert_eq!(accepted(&[], "ssh-mldsa44-ed25519@openssh.com"), None, "experimental, so off by default");
 }
 
 /// RequiredRSASize counts bits exactly, and RSA keys alone.
@@ -119,9 +123,8 @@ fn required_rsa_size() {
     {
         let key = rsa(bits);
         let effective = settings(&[&format!("RequiredRSASize {required}")]);
-        let offer = KeyOffer { key: &key, algorithm: "rsa-sha2-512", used_before: &[] };
-        let file = [KeyFile { name: "/keys".to_owned(), text: key_text(&key).into_bytes() }];
-        let verdict = public_key(&effective, &alice(), &connection(), now(), offer, file);
+        let lists = InMemory::keys(key_text(&key));
+        let verdict = offer(&effective, &Credential::Key(key), "rsa-sha2-512", &lists);
         assert_eq!(verdict.is_allowed(), let_in, "{bits} {required}");
     }
     let login = KeyLogin::of(alice());

@@ -4,6 +4,8 @@ mod account_space;
 mod authentication_methods;
 mod chroot;
 mod hostbased;
+mod authority;
+mod certificates;
 mod key_options;
 mod narrowing;
 mod past_cves;

@@ -1,10 +1,12 @@
 //! No credential, option or setting ever widens a login.
 
 use keys::authorized_keys::Options;
-use policy::{Grants, Restrictions, TunnelLimit, grants};
+use keys::{CriticalOptions, Extensions};
+use policy::{Grants, Restrictions, TunnelLimit, grants, public_key_if_signed};
 use proptest::prelude::*;
 
-use crate::scene::settings;
+use crate::authority::{Authority, CertificateParts, EXTENSIONS};
+use crate::scene::{InMemory, alice, connection, key_text, offer, settings};
 
 const FLAGS: [&str; 11] = [
     "restrict",
@@ -47,6 +49,21 @@ const LINES: [&str; 16] = [
 ];
 /// What is wide open unless a line above says otherwise.
 const OPEN: [&str; 3] = ["X11Forwarding yes", "PermitTunnel yes", "Subsystem sftp internal-sftp"];
+
+/// What a certificate leaves: any of its extensions, and perhaps tunnels (which have no extension).
+fn certificate() -> impl Strategy<Value = Restrictions> {
+    prop::collection::vec(any::<bool>(), 5).prop_map(|permits| {
+        let extensions = Extensions {
+            agent_forwarding: permits[0],
+            port_forwarding: permits[1],
+            pty: permits[2],
+            user_rc: permits[3],
+            x11_forwarding: permits[4],
+            ..Extensions::default()
+        };
+        Restrictions::of_certificate(&CriticalOptions::default(), &extensions)
+    })
+}
 
 fn restrictions() -> impl Strategy<Value = Restrictions> {
     let flags = prop::collection::vec(prop::sample::select(&FLAGS[..]), 0..4);
@@ -100,6 +117,58 @@ proptest! {
         prop_assert!(no_wider(&both, &grants(&effective, &second)));
         let swapped = grants(&effective, &second.restrict_by(first).unwrap());
         prop_assert_eq!(answers(&both), answers(&swapped), "the order of credentials does not matter");
+    }
+
+    #[test]
+    fn a_certificate_and_its_line_only_narrow_each_other(certificate in certificate(), line in restrictions(), other in certificate()) {
+        let effective = settings(&OPEN);
+        let both = grants(&effective, &line.clone().restrict_by(certificate.clone()).unwrap());
+        prop_assert!(no_wider(&both, &grants(&effective, &certificate)));
+        prop_assert!(no_wider(&both, &grants(&effective, &line)));
+        prop_assert!(no_wider(&grants(&effective, &certificate), &grants(&effective, &Restrictions::none())));
+        let swapped = grants(&effective, &certificate.clone().restrict_by(line).unwrap());
+        prop_assert_eq!(answers(&both), answers(&swapped));
+        // Two steps of a login, each with a certificate.
+        let two = grants(&effective, &certificate.clone().restrict_by(other.clone()).unwrap());
+        prop_assert!(no_wider(&two, &grants(&effective, &certificate)) && no_wider(&two, &grants(&effective, &other)));
+    }
+
+    /// The whole decision: whatever a certificate says in addition, it lets in no further.
+    #[test]
+    fn nothing_in_a_certificate_widens_a_login(
+        extensions in prop::sample::subsequence(&EXTENSIONS[..], 0..=6),
+        fewer in prop::collection::vec(any::<bool>(), 6),
+        critical in prop::sample::select(&["", "force-command", "source-address", "verify-required", "frobnicate"][..]),
+        options in prop::sample::select(&["", ",restrict", ",no-pty", ",command=\"date\"", ",permitopen=\"a:1\"", ",principals=\"alice\""][..]),
+    ) {
+        let authority = Authority::new();
+        let effective = settings(&OPEN);
+        let text = |options: &str| format!("cert-authority{options} {}\n", key_text(authority.private.public()));
+        let granted = |parts: &CertificateParts, options: &str| {
+            let credential = authority.credential(parts);
+            let lists = InMemory::keys(text(options));
+            let allowed = offer(&effective, &credential, "ssh-ed25519-cert-v01@openssh.com", &lists).outcome.ok()?;
+            public_key_if_signed(&effective, &alice(), &connection(), &allowed).outcome.ok()
+        };
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let wide = CertificateParts { extensions: owned(&extensions), ..CertificateParts::for_alice() };
+        let kept: Vec<&str> =
+            extensions.iter().zip(&fewer).filter(|(_, keep)| **keep).map(|(name, _)| *name).collect();
+        let narrow = CertificateParts { extensions: owned(&kept), ..wide.clone() };
+        let narrow = match critical {
+            "" => narrow,
+            "force-command" => narrow.critical(critical, "date"),
+            "source-address" => narrow.critical(critical, "192.0.2.7"),
+            _ => narrow.critical(critical, ""),
+        };
+        let wider = granted(&wide, "").unwrap();
+        if let Some(narrower) = granted(&narrow, options) {
+            prop_assert!(critical != "frobnicate");
+            prop_assert!(no_wider(&narrower, &wider), "{narrower:?} {wider:?}");
+            prop_assert!(critical != "force-command" || narrower.forced_command.is_some());
+        } else {
+            prop_assert_eq!(critical, "frobnicate");
+        }
     }
 
     #[test]

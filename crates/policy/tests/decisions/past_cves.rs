@@ -1,12 +1,9 @@
 //! Holes that SSH servers had, as far as they were wrong decisions: each must stay closed here.
 
 use keys::authorized_keys::LONGEST_LINE;
-use policy::{
-    KeyFile, KeyOffer, Refusal, accepts_client_variable, account_gates, algorithm_accepted, public_key,
-    public_key_signed,
-};
+use policy::{Refusal, accepts_client_variable, account_gates, algorithm_accepted, public_key_signed};
 
-use crate::scene::{Came, KeyLogin, alice, connection, ecdsa_key, key_text, now, root, settings};
+use crate::scene::{Came, InMemory, KeyLogin, alice, connection, ecdsa_key, key_text, offer, root, settings};
 
 /// `command=` was not applied to the sftp subsystem.
 #[test]
@@ -58,9 +55,8 @@ fn cve_2004_2760_permit_root_login_is_asked_after_the_proof() {
 fn cve_2006_5794_a_proof_of_one_key_is_none_of_another() {
     let (login, other) = (KeyLogin::of(alice()), KeyLogin::of(alice()));
     let effective = settings(&[]);
-    let files = [KeyFile { name: "/keys".to_owned(), text: login.line("").into_bytes() }];
-    let offer = KeyOffer { key: login.key(), algorithm: "ssh-ed25519", used_before: &[] };
-    let allowed = public_key(&effective, &alice(), &connection(), now(), offer, files).outcome.unwrap();
+    let lists = InMemory::keys(login.line(""));
+    let allowed = offer(&effective, &login.credential(), "ssh-ed25519", &lists).outcome.unwrap();
     let proof = |by: &KeyLogin| {
         let signature = by.private.sign("ssh-ed25519", b"request").unwrap();
         by.key().verify("ssh-ed25519", b"request", &signature).unwrap()

@@ -1,14 +1,14 @@
 //! RevokedKeys: every file counts, and one that is not understood counts against every key.
 
-use keys::{PrivateKey, PublicKey};
+use keys::{Credential, PrivateKey, PublicKey};
 use policy::{Refusal, not_revoked};
 
-use crate::scene::key_text;
+use crate::scene::{key_text, settings};
 
 fn refused(key: &PublicKey, files: &[Result<String, &str>]) -> Option<&'static str> {
     let content = |file: &Result<String, &str>| file.clone().map(String::into_bytes).map_err(str::to_owned);
     let files = files.iter().map(|file| ("/revoked".to_owned(), content(file)));
-    not_revoked(key, files).outcome.err().map(|refusal| match refusal {
+    not_revoked(&settings(&[]), &Credential::Key(key.clone()), files).outcome.err().map(|refusal| match refusal {
         Refusal::Revoked { .. } => "revoked",
         Refusal::RevocationUnknown { .. } => "unknown",
         other => panic!("{other:?}"),

@@ -1,11 +1,13 @@
 //! Settings as lines of text, an account, a connection, a key: what the tables are about.
 
+use std::cell::RefCell;
+
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use keys::authorized_keys::CivilTime;
-use keys::{PrivateKey, PublicKey};
+use keys::{Certificate, Credential, PrivateKey, PublicKey};
 use policy::{
-    AccountFacts, ConnectionFacts, Grants, KeyFile, KeyOffer, Now, Refusal, ShellState, Step, account_gates, grants,
-    public_key, public_key_signed,
+    AccountFacts, ConnectionFacts, Grants, KeyAllowed, KeyFile, KeyOffer, Lists, Now, Refusal, ShellState, Step,
+    Verdict, account_gates, grants, public_key, public_key_signed,
 };
 use settings::Effective;
 use settings::keywords::{ItsFile, Layer, Meaning, meaning};
@@ -74,6 +76,64 @@ pub(crate) fn now() -> Now<'static> {
     Now { seconds: NOON, local_time: &local_time }
 }
 
+/// Lists that need no file system, and which of them were asked for.
+#[derive(Default)]
+pub(crate) struct InMemory {
+    pub(crate) key_files: Vec<KeyFile>,
+    pub(crate) authorities: Option<String>,
+    pub(crate) principals: Vec<KeyFile>,
+    pub(crate) printed_keys: Option<KeyFile>,
+    pub(crate) asked: RefCell<Vec<String>>,
+}
+
+impl InMemory {
+    /// One file of keys.
+    pub(crate) fn keys(text: impl Into<Vec<u8>>) -> Self {
+        Self { key_files: vec![file("/keys", text)], ..Self::default() }
+    }
+
+    fn ask<'a>(&'a self, files: &'a [KeyFile]) -> impl Iterator<Item = KeyFile> {
+        files.iter().map(|file| {
+            self.asked.borrow_mut().push(file.name.clone());
+            file.clone()
+        })
+    }
+}
+
+pub(crate) fn file(name: &str, text: impl Into<Vec<u8>>) -> KeyFile {
+    KeyFile { name: name.to_owned(), text: text.into() }
+}
+
+impl Lists for InMemory {
+    fn key_files(&self) -> impl Iterator<Item = KeyFile> {
+        self.ask(&self.key_files)
+    }
+
+    fn trusted_authorities(&self, file: &str) -> Result<Vec<u8>, String> {
+        self.asked.borrow_mut().push(file.to_owned());
+        self.authorities.clone().map(String::into_bytes).ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn principals(&self, _certificate: &Certificate) -> impl Iterator<Item = KeyFile> {
+        self.ask(&self.principals)
+    }
+
+    fn printed_keys(&self) -> Option<KeyFile> {
+        self.printed_keys.as_ref().inspect(|file| self.asked.borrow_mut().push(file.name.clone())).cloned()
+    }
+}
+
+/// What alice gets who offers a credential for the first time.
+pub(crate) fn offer(
+    effective: &Effective,
+    credential: &Credential,
+    algorithm: &str,
+    lists: &InMemory,
+) -> Verdict<KeyAllowed> {
+    let offer = KeyOffer { credential, algorithm, used_before: &[] };
+    public_key(effective, &alice(), &connection(), now(), offer, lists)
+}
+
 /// A login with an ed25519 key whose line stands alone in a file.
 pub(crate) struct KeyLogin {
     pub(crate) private: PrivateKey,
@@ -99,6 +159,10 @@ impl KeyLogin {
         self.private.public()
     }
 
+    pub(crate) fn credential(&self) -> Credential {
+        Credential::Key(self.key().clone())
+    }
+
     /// The line of the key behind some options.
     pub(crate) fn line(&self, options: &str) -> String {
         format!("{options} {} someone@somewhere\n", key_text(self.key())).trim_start().to_owned()
@@ -111,9 +175,9 @@ impl KeyLogin {
         if let Err(refusal) = gates.outcome {
             return (Came::ToTheGates(refusal), steps);
         }
-        let files = [KeyFile { name: "/keys".to_owned(), text: file.as_bytes().to_vec() }];
-        let offer = KeyOffer { key: self.key(), algorithm: "ssh-ed25519", used_before: &[] };
-        let query = public_key(effective, &self.account, &self.connection, now(), offer, files);
+        let lists = InMemory::keys(file);
+        let offer = KeyOffer { credential: &self.credential(), algorithm: "ssh-ed25519", used_before: &[] };
+        let query = public_key(effective, &self.account, &self.connection, now(), offer, &lists);
         steps.extend(query.steps);
         let allowed = match query.outcome {
             Ok(allowed) => allowed,

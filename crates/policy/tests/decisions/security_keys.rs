@@ -2,10 +2,11 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use keys::PublicKey;
-use policy::{KeyFile, KeyOffer, Refusal, SignatureDemand, public_key, public_key_signed};
+use keys::{Credential, PublicKey};
+use policy::{Refusal, SignatureDemand, offered_credential, public_key_signed};
 
-use crate::scene::{alice, connection, key_text, now, settings, strings};
+use crate::authority::{Authority, CertificateParts};
+use crate::scene::{InMemory, alice, connection, key_text, offer, settings, strings};
 
 const ALGORITHM: &str = "sk-ssh-ed25519@openssh.com";
 
@@ -24,9 +25,7 @@ fn touch_and_verification() {
         let effective = settings(&[&format!("PubkeyAuthOptions {setting}")]);
         for options in ["", "no-touch-required", "verify-required", "no-touch-required,verify-required"] {
             let text = format!("{options} {}", key_text(&key));
-            let file = [KeyFile { name: "/keys".to_owned(), text: text.into_bytes() }];
-            let offer = KeyOffer { key: &key, algorithm: ALGORITHM, used_before: &[] };
-            let query = public_key(&effective, &alice(), &connection(), now(), offer, file);
+            let query = offer(&effective, &Credential::Key(key.clone()), ALGORITHM, &InMemory::keys(text));
             let allowed = query.outcome.unwrap();
             let touch = setting.contains("touch") || !options.contains("no-touch");
             let verification = setting.contains("verify") || options.contains("verify");
@@ -45,6 +44,41 @@ fn touch_and_verification() {
                     other => panic!("{other:?}"),
                 });
                 assert_eq!(demand, expected, "{setting} | {options} | {flags}");
+            }
+        }
+    }
+}
+
+/// A certificate, its extensions and its line: not being touched must be permitted by all of them, and every one of
+/// them can demand verification.
+#[test]
+fn touch_and_verification_of_certificates() {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let key = PublicKey::parse(&strings(&[ALGORITHM.as_bytes(), pair.public_key().as_ref(), b"ssh:"])).unwrap();
+    let authority = Authority::new();
+    let certified = "sk-ssh-ed25519-cert-v01@openssh.com";
+    for setting in ["none", "touch-required", "verify-required"] {
+        let effective = settings(&[&format!("PubkeyAuthOptions {setting}")]);
+        for options in ["", ",no-touch-required", ",verify-required"] {
+            for untouched in [false, true] {
+                for verify in [false, true] {
+                    let mut parts = CertificateParts::for_alice();
+                    parts.extensions.extend(untouched.then(|| "no-touch-required".to_owned()));
+                    let parts = if verify { parts.critical("verify-required", "") } else { parts };
+                    let blob = authority.certify_key(&key, &parts);
+                    let credential = offered_credential(&effective, certified, &blob).outcome.unwrap();
+                    let line = format!("cert-authority{options} {}", key_text(authority.private.public()));
+                    let query = offer(&effective, &credential, certified, &InMemory::keys(line));
+                    let allowed = query.outcome.unwrap();
+                    let touch = setting == "touch-required" || !untouched || options != ",no-touch-required";
+                    let verification = setting == "verify-required" || verify || options == ",verify-required";
+                    for flags in [0u8, 1, 4, 5] {
+                        let proven = key.verify(ALGORITHM, b"request", &sign(&pair, flags, b"request")).unwrap();
+                        let verdict = public_key_signed(&effective, &alice(), &connection(), &allowed, &proven);
+                        let missing = (touch && flags & 1 == 0) || (verification && flags & 4 == 0);
+                        assert_eq!(verdict.is_allowed(), !missing, "{setting} {options} {parts:?} {flags}");
+                    }
+                }
             }
         }
     }

@@ -2,17 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use policy::{OfferedKeyText, TokenError, Tokens, accepts_client_variable, authorized_keys_files, chroot_directory};
+use keys::{Credential, FingerprintHash};
+use policy::{
+    TokenError, Tokens, accepts_client_variable, authorized_keys_files, authorized_principals_files, chroot_directory,
+};
 
-use crate::scene::{alice, connection, settings};
+use crate::authority::{Authority, CertificateParts};
+use crate::scene::{KeyLogin, alice, connection, settings};
 
-fn every_set() -> [(&'static str, Tokens); 4] {
-    let key = OfferedKeyText { key_type: "ssh-ed25519", base64: "AAAA", fingerprint: "SHA256:x" };
+fn every_set() -> [(&'static str, Tokens); 5] {
+    let (authority, hash) = (Authority::new(), FingerprintHash::Sha256);
+    let certificate = authority.certify(&CertificateParts::for_alice());
     [
         ("%huU", Tokens::for_path(&alice())),
         ("%u", Tokens::for_command_user(&alice())),
         ("%duU", Tokens::for_start_directory(&alice())),
-        ("%CDfhktuU", Tokens::for_keys_command(&alice(), &connection(), key)),
+        ("%CDfhktuU", Tokens::for_keys_command(&alice(), &connection(), &KeyLogin::of(alice()).credential(), hash)),
+        ("%CDFfhiKksTtuU", Tokens::for_principals_command(&alice(), &connection(), &certificate, hash)),
     ]
 }
 
@@ -33,10 +39,30 @@ fn each_keyword_has_its_own_set() {
 
 #[test]
 fn what_tokens_become() {
-    let [(_, path), _, (_, start), (_, command)] = every_set();
+    let [(_, path), _, (_, start), ..] = every_set();
     assert_eq!(path.expand("%h/%u-%U").unwrap(), "/home/alice/alice-1000");
     assert_eq!(start.expand("%d/%u").unwrap(), "/home/alice/alice");
-    assert_eq!(command.expand("%t %k %f %C|%D|").unwrap(), "ssh-ed25519 AAAA SHA256:x 192.0.2.1 22 192.0.2.7 50000||");
+    let login = KeyLogin::of(alice());
+    let command =
+        |hash| Tokens::for_keys_command(&alice(), &connection(), &login.credential(), hash).expand("%t %k %f %C|%D|");
+    for hash in [FingerprintHash::Sha256, FingerprintHash::Md5] {
+        let (key, fingerprint) = (login.key().base64(), login.key().fingerprint(hash));
+        let expected = format!("ssh-ed25519 {key} {fingerprint} 192.0.2.1 22 192.0.2.7 50000||");
+        assert_eq!(command(hash).unwrap(), expected);
+    }
+}
+
+#[test]
+fn what_tokens_tell_of_a_certificate() {
+    let authority = Authority::new();
+    let certificate = authority.certify(&CertificateParts { serial: 77, ..CertificateParts::for_alice() });
+    let (key, signer) = (certificate.key(), authority.private.public());
+    let hash = FingerprintHash::Sha256;
+    let tokens = Tokens::for_principals_command(&alice(), &connection(), &certificate, hash);
+    assert_eq!(tokens.expand("%t|%T|%i|%s").unwrap(), "ssh-ed25519-cert-v01@openssh.com|ssh-ed25519|an id|77");
+    assert_eq!(tokens.expand("%f %F").unwrap(), format!("{} {}", key.fingerprint(hash), signer.fingerprint(hash)));
+    let whole = Credential::Certificate(Box::new(certificate.clone()));
+    assert_eq!(tokens.expand("%k %K").unwrap(), format!("{} {}", whole.base64(), signer.base64()));
 }
 
 /// A home directory with a percent sign in it is not expanded once more.
@@ -60,6 +86,16 @@ fn files_of_keys() {
     );
     assert_eq!(files("AuthorizedKeysFile none").unwrap(), Vec::<PathBuf>::new());
     assert_eq!(files("AuthorizedKeysFile /k/%f"), Err(TokenError::Unknown('f')));
+}
+
+#[test]
+fn files_of_principals() {
+    let file = |line: &str| authorized_principals_files(&settings(&[line]), &alice());
+    assert_eq!(authorized_principals_files(&settings(&[]), &alice()), Ok(None));
+    assert_eq!(file("AuthorizedPrincipalsFile none"), Ok(None));
+    assert_eq!(file("AuthorizedPrincipalsFile /p/%u-%U"), Ok(Some("/p/alice-1000".into())));
+    assert_eq!(file("AuthorizedPrincipalsFile p/%u"), Ok(Some("/home/alice/p/alice".into())));
+    assert_eq!(file("AuthorizedPrincipalsFile /p/%i"), Err(TokenError::Unknown('i')));
 }
 
 #[test]

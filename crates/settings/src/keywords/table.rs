@@ -246,7 +246,7 @@ keywords! {
     /// Whether an existing socket file is removed before a forwarding listens on it.
     stream_local_bind_unlink, StreamLocalBindUnlink, YesNo, ["no"], Anywhere, [Session], Later;
     /// The digest of fingerprints in the log.
-    fingerprint_hash, FingerprintHash, LastOneOf<FingerprintHash>, ["SHA256"], Global, [Monitor], Partly("fingerprints are SHA-256");
+    fingerprint_hash, FingerprintHash, LastOneOf<FingerprintHash>, ["SHA256"], Global, [Listener, Monitor], Works;
     /// Whether a file tells the session which credentials were used (SSH_USER_AUTH).
     expose_auth_info, ExposeAuthInfo, YesNo, ["no"], Anywhere, [Monitor], Later;
     /// Whether the connection is ended without a login; of use in Match blocks.
@@ -268,12 +268,12 @@ keywords! {
     /// A directory that becomes the root directory of the session; root must own all of its path.
     chroot_directory, ChrootDirectory, WrittenPath, ["none"], Anywhere, [Monitor, Launch], Works;
     /// Keys of certification authorities for user certificates.
-    trusted_user_ca_keys, TrustedUserCAKeys, OptionalPath, ["none"], Anywhere, [Monitor], Later;
+    trusted_user_ca_keys, TrustedUserCAKeys, OptionalPath, ["none"], Anywhere, [Monitor], Works;
     /// A library for security keys.
     security_key_provider, SecurityKeyProvider, ProviderPath, ["internal"], Global, [],
         Never("signatures of security keys are checked without a library");
     /// A file that names principals whose certificates may log in as the user.
-    authorized_principals_file, AuthorizedPrincipalsFile, ExpandedPath, ["none"], Anywhere, [Monitor], Later;
+    authorized_principals_file, AuthorizedPrincipalsFile, ExpandedPath, ["none"], Anywhere, [Monitor], Works;
     /// Text behind the version in the line that the server greets with.
     version_addendum, VersionAddendum, RawAddendum, ["none"], Global, [Preauth, Session], Works;
     /// A program that prints authorized_keys lines.
@@ -281,16 +281,16 @@ keywords! {
     /// The account that AuthorizedKeysCommand runs as.
     authorized_keys_command_user, AuthorizedKeysCommandUser, OptionalWord, ["none"], Anywhere, [Monitor], Works;
     /// A program that prints principals.
-    authorized_principals_command, AuthorizedPrincipalsCommand, RawProgram, ["none"], Anywhere, [Monitor], Later;
+    authorized_principals_command, AuthorizedPrincipalsCommand, RawProgram, ["none"], Anywhere, [Monitor], Works;
     /// The account that AuthorizedPrincipalsCommand runs as.
     authorized_principals_command_user, AuthorizedPrincipalsCommandUser, OptionalWord, ["none"], Anywhere, [Monitor],
-        Later;
+        Works;
     /// The socket of an agent that holds the host keys.
     host_key_agent, HostKeyAgent, AgentPath, ["none"], Global, [Listener, Monitor], Later;
     /// Key exchange methods, the preferred one first.
     kex_algorithms, KexAlgorithms, KexList, [DEFAULT], Global, [Preauth, Session], Works;
     /// Algorithms that a certification authority may sign with.
-    ca_signature_algorithms, CASignatureAlgorithms, CaSignatureList, [DEFAULT], Anywhere, [Monitor], Later;
+    ca_signature_algorithms, CASignatureAlgorithms, CaSignatureList, [DEFAULT], Anywhere, [Monitor], Works;
     /// Algorithms of client hosts' keys.
     hostbased_accepted_algorithms, HostbasedAcceptedAlgorithms / "HostbasedAcceptedKeyTypes", HostbasedList,
         [DEFAULT], Anywhere, [Monitor], Works;

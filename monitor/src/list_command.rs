@@ -1,6 +1,6 @@
-//! AuthorizedKeysCommand: a program of the administrator's that prints lines as they stand in `authorized_keys`.
+//! AuthorizedKeysCommand and AuthorizedPrincipalsCommand: programs of the administrator's that print lines as they stand
+//! in the files.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use events::Level;
 use events::monitor::Event;
-use keys::{FingerprintHash, PublicKey};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::Signal;
-use policy::{KeyFile, OfferedKeyText, Refusal, Tokens};
+use policy::{Refusal, TokenError, Tokens};
 use settings::text::{from_path, to_path};
 use sys::identity::{Account, Identity};
 use sys::process::{Child, Ended, ProgramAs};
-use thiserror::Error;
 
 use crate::authorized_keys::{LARGEST_FILE, components_of, said};
 use crate::candidate::Candidate;
@@ -30,68 +28,98 @@ const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 /// How long the program may take when LoginGraceTime sets no limit.
 const LONGEST_RUN: Duration = Duration::from_secs(120);
 
-/// Why the program says nothing. The texts are theirs where theirs has one.
-#[derive(Debug, Error)]
-enum NoKeys {
-    #[error("No user for AuthorizedKeysCommand specified, skipping")]
-    NoUser,
-    #[error("AuthorizedKeysCommandUser \"{0}\" not found")]
-    NoSuchUser(String),
-    #[error("AuthorizedKeysCommand \"{0}\" contains invalid quotes")]
-    OpenQuote(String),
-    #[error("AuthorizedKeysCommand \"{0}\" yielded no arguments")]
-    Empty(String),
-    #[error("AuthorizedKeysCommand: {0}")]
-    Token(#[from] policy::TokenError),
-    #[error("AuthorizedKeysCommand path is not absolute")]
-    NotAbsolute,
-    #[error("Could not stat AuthorizedKeysCommand \"{0}\": {1}")]
-    Missing(String, io::Error),
-    #[error("Unsafe AuthorizedKeysCommand \"{0}\": {1}")]
-    Unsafe(String, String),
-    #[error("AuthorizedKeysCommand {0} exited on signal {1}")]
-    Signalled(String, i32),
-    #[error("AuthorizedKeysCommand {0} failed, status {1}")]
-    Failed(String, i32),
-    #[error("AuthorizedKeysCommand {0} took too long and was killed")]
-    TooLong(String),
-    #[error("AuthorizedKeysCommand {0} printed more than {LARGEST_FILE} bytes and was killed")]
-    TooMuch(String),
-    #[error("AuthorizedKeysCommand: {0}")]
-    Io(#[from] io::Error),
+/// A program of the configuration, and what it is asked about.
+pub(crate) struct ListCommand<'a> {
+    /// `AuthorizedKeysCommand` or `AuthorizedPrincipalsCommand`, for messages.
+    pub(crate) keyword: &'static str,
+    /// Its command line.
+    pub(crate) line: &'a str,
+    /// The account that it runs as, with `%u`.
+    pub(crate) user: Option<&'a str>,
+    /// What stands for the user and the key in its arguments.
+    pub(crate) tokens: Tokens,
+    /// What it gets when no arguments are configured.
+    pub(crate) only_argument: Option<&'a str>,
 }
 
-impl NoKeys {
+/// Why the program says nothing.
+#[derive(Debug)]
+enum NoList {
+    NoUser,
+    NoSuchUser(String),
+    OpenQuote,
+    Empty,
+    Token(TokenError),
+    NotAbsolute,
+    Missing(String, io::Error),
+    Unsafe(String, String),
+    Signalled(String, i32),
+    Failed(String, i32),
+    TooLong(String),
+    TooMuch(String),
+    Io(io::Error),
+}
+
+impl NoList {
     fn level(&self) -> Level {
         match self {
             Self::Failed(..) => Level::Info,
             _ => Level::Error,
         }
     }
-}
 
-/// What the program prints for a key, if one is configured. It runs for users who may log in and for nobody else: names
-/// that a stranger made up are never its arguments.
-pub(crate) fn printed_keys(
-    candidate: &Candidate,
-    key: &PublicKey,
-    time_left: Option<Duration>,
-    complaints: &RefCell<Vec<Event>>,
-) -> Option<KeyFile> {
-    let line = candidate.effective.authorized_keys_command.as_ref().filter(|_| candidate.may_log_in())?;
-    match run(candidate, key, line, time_left.unwrap_or(LONGEST_RUN)) {
-        Ok(text) => Some(KeyFile { name: line.clone(), text }),
-        Err(error) => {
-            complaints.borrow_mut().push(said(error.level(), error.to_string()));
-            None
+    /// In theirs' words where theirs has some.
+    fn text(&self, keyword: &str, line: &str) -> String {
+        match self {
+            Self::NoUser => format!("No user for {keyword} specified, skipping"),
+            Self::NoSuchUser(user) => format!("{keyword}User \"{user}\" not found"),
+            Self::OpenQuote => format!("{keyword} \"{line}\" contains invalid quotes"),
+            Self::Empty => format!("{keyword} \"{line}\" yielded no arguments"),
+            Self::Token(error) => format!("{keyword}: {error}"),
+            Self::NotAbsolute => format!("{keyword} path is not absolute"),
+            Self::Missing(path, error) => format!("Could not stat {keyword} \"{path}\": {error}"),
+            Self::Unsafe(path, why) => format!("Unsafe {keyword} \"{path}\": {why}"),
+            Self::Signalled(command, signal) => format!("{keyword} {command} exited on signal {signal}"),
+            Self::Failed(command, status) => format!("{keyword} {command} failed, status {status}"),
+            Self::TooLong(command) => format!("{keyword} {command} took too long and was killed"),
+            Self::TooMuch(command) => {
+                format!("{keyword} {command} printed more than {LARGEST_FILE} bytes and was killed")
+            }
+            Self::Io(error) => format!("{keyword}: {error}"),
         }
     }
 }
 
-fn run(candidate: &Candidate, key: &PublicKey, line: &str, time_left: Duration) -> Result<Vec<u8>, NoKeys> {
+impl From<TokenError> for NoList {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<io::Error> for NoList {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What the program prints. It runs for users who may log in and for nobody else: names that a stranger made up are
+/// never its arguments.
+pub(crate) fn printed(
+    candidate: &Candidate,
+    command: &ListCommand<'_>,
+    time_left: Option<Duration>,
+) -> Result<Option<Vec<u8>>, Event> {
+    if !candidate.may_log_in() {
+        return Ok(None);
+    }
+    let outcome = run(candidate, command, time_left.unwrap_or(LONGEST_RUN));
+    outcome.map(Some).map_err(|error| said(error.level(), error.text(command.keyword, command.line)))
+}
+
+fn run(candidate: &Candidate, command: &ListCommand<'_>, time_left: Duration) -> Result<Vec<u8>, NoList> {
     let deadline = sys::clock::monotonic().saturating_add(time_left);
-    let account = account_of_program(candidate)?;
-    let argv = arguments(candidate, key, line)?;
+    let account = account_of_program(candidate, command)?;
+    let argv = arguments(command)?;
     let shown = argv.join(" ");
     let groups = sys::identity::groups_of(&account)?;
     let identity = Identity { uid: account.uid, gid: account.gid, groups };
@@ -109,57 +137,49 @@ fn run(candidate: &Candidate, key: &PublicKey, line: &str, time_left: Duration) 
     };
     let ended = end(&child, patience)?;
     match (text, ended) {
-        (Err(Unread::TooMuch), _) => Err(NoKeys::TooMuch(shown)),
-        (Err(Unread::TooLong), _) | (Ok(_), None) => Err(NoKeys::TooLong(shown)),
+        (Err(Unread::TooMuch), _) => Err(NoList::TooMuch(shown)),
+        (Err(Unread::TooLong), _) | (Ok(_), None) => Err(NoList::TooLong(shown)),
         (Err(Unread::Io(error)), _) => Err(error.into()),
-        (Ok(_), Some(Ended::Signalled { signal, .. })) => Err(NoKeys::Signalled(shown, signal)),
+        (Ok(_), Some(Ended::Signalled { signal, .. })) => Err(NoList::Signalled(shown, signal)),
         (Ok(text), Some(Ended::Exited(0))) => Ok(text),
-        (Ok(_), Some(Ended::Exited(status))) => Err(NoKeys::Failed(shown, status)),
+        (Ok(_), Some(Ended::Exited(status))) => Err(NoList::Failed(shown, status)),
     }
 }
 
-fn account_of_program(candidate: &Candidate) -> Result<Account, NoKeys> {
-    let configured = candidate.effective.authorized_keys_command_user.as_ref().ok_or(NoKeys::NoUser)?;
-    let name = Tokens::for_command_user(&candidate.facts).expand(configured)?;
-    sys::identity::look_up(&name)?.ok_or(NoKeys::NoSuchUser(name))
+fn account_of_program(candidate: &Candidate, command: &ListCommand<'_>) -> Result<Account, NoList> {
+    let name = Tokens::for_command_user(&candidate.facts).expand(command.user.ok_or(NoList::NoUser)?)?;
+    sys::identity::look_up(&name)?.ok_or(NoList::NoSuchUser(name))
 }
 
-/// Tokens stand for themselves: a value with a blank or a quote in it is still one argument. Without any argument the
-/// program gets the user's name.
-fn arguments(candidate: &Candidate, key: &PublicKey, line: &str) -> Result<Vec<String>, NoKeys> {
-    let words = split(line).ok_or_else(|| NoKeys::OpenQuote(line.to_owned()))?;
-    let Some((program, words)) = words.split_first() else { return Err(NoKeys::Empty(line.to_owned())) };
-    let offered = OfferedKeyText {
-        key_type: key.key_type().name(),
-        base64: &key.base64(),
-        fingerprint: &key.fingerprint(FingerprintHash::Sha256),
-    };
-    let tokens = Tokens::for_keys_command(&candidate.facts, &candidate.from, offered);
+/// Tokens stand for themselves: a value with a blank or a quote in it is still one argument.
+fn arguments(command: &ListCommand<'_>) -> Result<Vec<String>, NoList> {
+    let words = split(command.line).ok_or(NoList::OpenQuote)?;
+    let Some((program, words)) = words.split_first() else { return Err(NoList::Empty) };
     let mut argv = vec![program.clone()];
     for word in words {
-        argv.push(tokens.expand(word)?);
+        argv.push(command.tokens.expand(word)?);
     }
     if words.is_empty() {
-        argv.push(candidate.facts.name.clone());
+        argv.extend(command.only_argument.map(str::to_owned));
     }
     Ok(argv)
 }
 
 /// The program's path without symbolic links. Nobody but root can have put anything else there; what the account that
 /// it runs as cannot reach is not run.
-fn safe_program(path: &str, identity: &Identity) -> Result<PathBuf, NoKeys> {
+fn safe_program(path: &str, identity: &Identity) -> Result<PathBuf, NoList> {
     if !path.starts_with('/') {
-        return Err(NoKeys::NotAbsolute);
+        return Err(NoList::NotAbsolute);
     }
     let gathered = sys::identity::as_user(identity, || {
         let real = std::fs::canonicalize(to_path(path))?;
         let components = components_of(&real, &std::fs::metadata(&real)?)?;
         Ok((real, components))
     })?;
-    let (real, components) = gathered.map_err(|error| NoKeys::Missing(path.to_owned(), error))?;
+    let (real, components) = gathered.map_err(|error| NoList::Missing(path.to_owned(), error))?;
     match policy::strict_modes(&components, 0, None).outcome {
         Ok(()) => Ok(real),
-        Err(refusal) => Err(NoKeys::Unsafe(path.to_owned(), what_is_unsafe(&refusal))),
+        Err(refusal) => Err(NoList::Unsafe(path.to_owned(), what_is_unsafe(&refusal))),
     }
 }
 
