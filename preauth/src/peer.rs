@@ -217,7 +217,7 @@ impl Peer {
 
 /// What the transport needs of what this process was told.
 fn server_settings(start: &PreauthStart) -> ServerSettings {
-    let PreauthSettings { kex_algorithms, ciphers, macs, compression, pubkey_accepted_algorithms, .. } =
+    let PreauthSettings { kex_algorithms, ciphers, macs, compression, pubkey_signature_algorithms, .. } =
         &start.settings;
     let host_key = |key: &ipc::start::OfferedHostKey| transport::HostKey {
         algorithm: key.algorithm.clone(),
@@ -231,7 +231,7 @@ fn server_settings(start: &PreauthStart) -> ServerSettings {
         macs: macs.clone(),
         compression: if *compression { transport::Compression::Delayed } else { transport::Compression::None },
         host_keys: start.host_keys.iter().map(host_key).collect(),
-        server_sig_algs: pubkey_accepted_algorithms.join(","),
+        server_sig_algs: pubkey_signature_algorithms.join(","),
         // Nobody stays long enough before login for a limit to matter but the cipher's own.
         rekey_bytes: 0,
         rekey_seconds: 0,

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bulkhead_tests::{Account, As, Server, make_key, needs_root, public_half, run};
+use bulkhead_tests::{Account, Agent, As, Server, make_key, needs_root, public_half, run};
 
 /// A server, and an authority that the client's key is certified by.
 struct Certified {
@@ -106,9 +106,6 @@ fn a_trusted_authority_lets_in_whom_it_names() {
     certified.refused_for("Certificate invalid: not yet valid");
     certified.certify(&["-V", "-1h:+1h"]);
     assert!(certified.is_in());
-    certified.certify(&["-h"]);
-    certified.refused_for("Certificate invalid: not a user certificate");
-
     certified.certify(&["-O", "critical:frobnicate@example.org=x"]);
     certified.refused_for("Invalid certificate options");
     certified.server.wait_for_log("Certificate critical option \"frobnicate@example.org\" is not supported");
@@ -124,6 +121,26 @@ fn a_trusted_authority_lets_in_whom_it_names() {
     sign(&stranger, &certified.key, &["-n", &name]);
     assert!(!certified.is_in());
     certified.server.wait_for_log(&format!("CA ED25519 {} is not listed in {file}", certified.fingerprint(&stranger)));
+}
+
+/// ssh does not offer such a certificate by itself, but what an agent holds.
+#[test]
+fn a_hosts_certificate_lets_no_user_in() {
+    let certified = Certified::any(TRUSTED);
+    let agent = Agent::start(certified.server.scratch.path("agent"));
+    for (arguments, expected) in [(&[][..], true), (&["-h"], false)] {
+        certified.certify(arguments);
+        agent.holds_only(&certified.key);
+        let options = [format!("IdentityAgent={}", agent.socket.display()), "IdentitiesOnly=no".to_owned()];
+        let certificate = format!("{}-cert.pub", certified.key.display());
+        fs::remove_file(certificate).unwrap();
+        // The first of an option counts, so the harness's come behind.
+        let mut command = Command::new("ssh");
+        command.args(["-F", "none", "-o", &options[0], "-o", &options[1]]);
+        let output = run(command.args(certified.server.client_options()).arg(certified.server.login()).arg("true"));
+        assert_eq!(output.status.success(), expected, "{output:?}");
+    }
+    certified.server.wait_for_log("Certificate invalid: not a user certificate");
 }
 
 #[test]

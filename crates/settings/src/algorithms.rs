@@ -188,3 +188,36 @@ pub static CA_SIGNATURES: Known = Known {
     ],
     wildcards: true,
 };
+
+/// The algorithms that keys sign with who log in with these: certificates are signed with by the keys in them. Clients
+/// are told of these names (`server-sig-algs`, RFC 8308 section 3.1).
+#[must_use]
+pub fn signature_algorithms(accepted: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in accepted {
+        let name = match name.strip_suffix("-cert-v01@openssh.com") {
+            None => name.clone(),
+            Some(plain) if KEY_TYPES.all.contains(&plain) => plain.to_owned(),
+            Some(plain) => format!("{plain}@openssh.com"),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_signed_with_by_their_keys() {
+        let accepted = ["rsa-sha2-512-cert-v01@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com", "rsa-sha2-512"];
+        let names = signature_algorithms(&accepted.map(str::to_owned));
+        assert_eq!(names, ["rsa-sha2-512", "sk-ssh-ed25519@openssh.com"]);
+        let all: Vec<String> = KEY_TYPES.all.iter().map(|name| (*name).to_owned()).collect();
+        let plain: Vec<_> = all.iter().filter(|name| !name.contains("-cert-")).cloned().collect();
+        assert_eq!(signature_algorithms(&all), plain);
+    }
+}

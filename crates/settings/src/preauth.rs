@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Effective;
+use crate::algorithms::signature_algorithms;
 use crate::values::{Compression, LogLevel};
 
 /// Declares a struct of some settings, and how it is filled; a test compares it with the table's column.
@@ -58,8 +59,9 @@ settings_of_one_process! {
         kex_algorithms: Vec<String> = KexAlgorithms,
         /// Host key algorithms, preferred first.
         host_key_algorithms: Vec<String> = HostKeyAlgorithms,
-        /// Algorithms of users' keys.
-        pubkey_accepted_algorithms: Vec<String> = PubkeyAcceptedAlgorithms,
+        /// What users' keys may sign with, for `server-sig-algs`.
+        pubkey_signature_algorithms: Vec<String> = PubkeyAcceptedAlgorithms
+            => |effective: &Effective| signature_algorithms(&effective.pubkey_accepted_algorithms),
         /// How much is logged.
         log_level: LogLevel = LogLevel,
         /// Bytes after which new keys are due; 0 for the cipher's default.

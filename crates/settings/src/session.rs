@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Effective;
+use crate::algorithms::signature_algorithms;
 use crate::preauth::settings_of_one_process;
 use crate::values::{
     ChannelTimeout, Compression, Forwarding, GatewayPorts, IpQos, LogLevel, PermitListen, Seconds, Tunnel,
@@ -55,8 +56,9 @@ settings_of_one_process! {
         kex_algorithms: Vec<String> = KexAlgorithms,
         /// Host key algorithms, preferred first.
         host_key_algorithms: Vec<String> = HostKeyAlgorithms,
-        /// Algorithms of users' keys, for `server-sig-algs` of later key exchanges.
-        pubkey_accepted_algorithms: Vec<String> = PubkeyAcceptedAlgorithms,
+        /// What users' keys may sign with, for `server-sig-algs`.
+        pubkey_signature_algorithms: Vec<String> = PubkeyAcceptedAlgorithms
+            => |effective: &Effective| signature_algorithms(&effective.pubkey_accepted_algorithms),
         /// How much is logged.
         log_level: LogLevel = LogLevel,
         /// Environment variables that the client may set.

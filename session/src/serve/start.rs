@@ -178,7 +178,7 @@ fn take_over(
         macs: settings.macs.clone(),
         compression: if settings.compression { Compression::Delayed } else { Compression::None },
         host_keys: host_keys.collect(),
-        server_sig_algs: settings.pubkey_accepted_algorithms.join(","),
+        server_sig_algs: settings.pubkey_signature_algorithms.join(","),
         rekey_bytes: settings.rekey_bytes,
         rekey_seconds: settings.rekey_seconds,
         largest_packet: transport::limits::LARGEST_PACKET,

@@ -2,10 +2,10 @@
 
 mod account_space;
 mod authentication_methods;
-mod chroot;
-mod hostbased;
 mod authority;
 mod certificates;
+mod chroot;
+mod hostbased;
 mod key_options;
 mod narrowing;
 mod past_cves;
