@@ -3,7 +3,7 @@
 use events::Level;
 use events::monitor::Event;
 use ipc::phases::VouchingHost;
-use keys::{FingerprintHash, PublicKey, SignatureProven};
+use keys::{Credential, PublicKey, SignatureProven};
 use policy::{HostAllowed, HostOffer};
 
 use crate::candidate::Candidate;
@@ -51,7 +51,7 @@ pub(crate) fn check_host(
     let allowed = may_vouch(connection, candidate, &key, host, used_before);
     let signed = SignedByHost { session_id: exchange.session_id(), user: &candidate.claimed, host }.encode();
     let proven = key.verify(&host.key.algorithm, &signed, &host.signature).ok();
-    CheckedHost { allowed, proven, shown: candidate.may_log_in().then(|| shown(&key, host)) }
+    CheckedHost { allowed, proven, shown: candidate.may_log_in().then(|| shown(candidate, &key, host)) }
 }
 
 fn may_vouch(
@@ -61,7 +61,7 @@ fn may_vouch(
     host: &VouchingHost,
     used_before: &[PublicKey],
 ) -> Option<HostAllowed> {
-    let not_revoked = not_revoked(candidate, key);
+    let not_revoked = not_revoked(candidate, &Credential::Key(key.clone()));
     if !not_revoked.is_allowed() {
         connection.log_steps(&not_revoked.steps);
         return None;
@@ -84,8 +84,8 @@ fn may_vouch(
     verdict.outcome.ok()
 }
 
-fn shown(key: &PublicKey, host: &VouchingHost) -> String {
-    let fingerprint = key.fingerprint(FingerprintHash::Sha256);
+fn shown(candidate: &Candidate, key: &PublicKey, host: &VouchingHost) -> String {
+    let fingerprint = key.fingerprint(policy::fingerprint_hash(&candidate.effective));
     let cut = |name: &str| name.chars().take(SHOWN).collect::<String>();
     format!(
         "{} {fingerprint}, client user \"{}\", client host \"{}\"",
