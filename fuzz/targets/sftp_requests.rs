@@ -33,19 +33,23 @@ const MOST_TURNS: usize = 3;
 const LARGEST_OUTPUT: usize = 4 * 1024 * 1024;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    // Nothing outside of the directory can be named without a slash.
-    let bytes: Vec<u8> = bytes.iter().map(|byte| if *byte == b'/' { b'_' } else { *byte }).collect();
+    let jailed = bytes.first().is_some_and(|first| first & 2 != 0);
+    // Nothing outside of the directory can be named without a slash, or from inside a jail.
+    let harmless = |byte: &u8| if *byte == b'/' && !jailed { b'_' } else { *byte };
+    let bytes: Vec<u8> = bytes.iter().map(harmless).collect();
     let place = fresh_directory();
+    let root = || std::fs::File::open(place).expect("the directory was made just now").into();
     let client = Client {
         user: "somebody".to_owned(),
         uid: 0,
         home: place.to_owned(),
+        jail: jailed.then(|| sftp::Jail::below(root(), place.to_owned())),
         address: "192.0.2.7".to_owned(),
         open_handles: 5,
         input_limit: 0,
     };
-    let start_directory = Some(place.as_os_str().as_encoded_bytes().to_vec());
-    let options = Options { start_directory, read_only: bytes.first() == Some(&1), ..Options::default() };
+    let start_directory = (!jailed).then(|| place.as_os_str().as_encoded_bytes().to_vec());
+    let options = Options { start_directory, read_only: bytes.first().is_some_and(|first| first & 1 != 0), ..Options::default() };
     let mut server = Server::start(options, client, &mut Nobody);
     let mut output = ByteQueue::new();
     serve(&mut server, &[0, 0, 0, 5, 1, 0, 0, 0, 3], &mut output);
