@@ -106,10 +106,10 @@ fn groups_are_exchanged_again_amid_a_transfer() {
         ("diffie-hellman-group14-sha1", "aes128-cbc", "hmac-sha2-256"),
     ] {
         let (kex, macs) = (format!("KexAlgorithms={kex}"), format!("MACs={mac}"));
-        let options = ["-v", "-o", &kex, "-c", cipher, "-o", &macs, "-o", "RekeyLimit=400K"];
-        let output = server.ssh(&options, "head -c 2000000 /dev/zero");
+        let options = ["-v", "-o", &kex, "-c", cipher, "-o", &macs, "-o", "RekeyLimit=4M"];
+        let output = server.ssh(&options, "head -c 40000000 /dev/zero");
         let log = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.stdout.len(), 2_000_000, "{kex} {cipher} {mac}: {log}");
+        assert_eq!(output.stdout.len(), 40_000_000, "{kex} {cipher} {mac}: {log}");
         assert!(log.matches("SSH2_MSG_NEWKEYS sent").count() > 2, "{kex} {cipher} {mac}: {log}");
     }
 }
