@@ -44,7 +44,8 @@ async def one(key, host, user, forged):
     SSHConnection.send_userauth_request = forging(user) if forged else send
     try:
         async with asyncssh.connect('127.0.0.1', port, username=account, known_hosts=None, config=None,
-                agent_path=None, client_keys=[], preferred_auth=['hostbased'], client_host_keys=[key],
+                agent_path=None, client_keys=[], preferred_auth=['hostbased'],
+                client_host_keys=[(key, key + '-cert.pub') if 'certified' in key else key],
                 client_host=host, client_username='somebody' if forged else user) as connection:
             return (await connection.run('echo in')).stdout.strip()
     except asyncssh.PermissionDenied:
@@ -63,6 +64,13 @@ impl Hosts {
         make_key(&scratch, "pc", &["-t", "ed25519"]);
         make_key(&scratch, "other", &["-t", "ed25519"]);
         make_key(&scratch, "rsa", &["-t", "rsa", "-b", "2048"]);
+        for (name, names) in [("certified", "ca.example.org"), ("certified-for-another", "other.example.org")] {
+            make_key(&scratch, name, &["-t", "ed25519"]);
+            let mut certify = Command::new("ssh-keygen");
+            certify.arg("-q").arg("-s").arg(scratch.path("other")).args(["-h", "-I", "a host", "-n", names]);
+            let output = run(certify.arg(scratch.path(format!("{name}.pub"))));
+            assert!(output.status.success(), "{output:?}");
+        }
         Self { scratch }
     }
 
@@ -115,13 +123,14 @@ fn a_trusted_and_known_host_vouches_for_its_users() {
     let account = Account::create();
     account.home_file(
         ".shosts",
-        "pc.example.org bob\nrsa.example.org bob\nrevoked.example.org bob\npc.example.org somebody\n-pc.example.org eve\n",
+        "pc.example.org bob\nrsa.example.org bob\nrevoked.example.org bob\nca.example.org bob\npc.example.org somebody\n-pc.example.org eve\n",
         0o600,
     );
     let known = [
         hosts.known("pc.example.org", "pc"),
         hosts.known("rsa.example.org", "rsa"),
         hosts.known("untrusted.example.org", "pc"),
+        hosts.known("@cert-authority *.example.org", "other"),
         hosts.known("revoked.example.org", "pc"),
         hosts.known("@revoked revoked.example.org", "pc"),
     ];
@@ -131,6 +140,9 @@ fn a_trusted_and_known_host_vouches_for_its_users() {
         (attempt("pc", "pc.example.org", "bob"), true),
         (attempt("pc", "PC.example.org.", "bob"), true),
         (attempt("rsa", "rsa.example.org", "bob"), true),
+        (attempt("certified", "ca.example.org", "bob"), true),
+        (attempt("certified-for-another", "ca.example.org", "bob"), false),
+        (attempt("other", "ca.example.org", "bob"), false),
         // A host with another key, and a key of another host.
         (attempt("other", "pc.example.org", "bob"), false),
         (attempt("pc", "rsa.example.org", "bob"), false),
@@ -154,6 +166,9 @@ fn a_trusted_and_known_host_vouches_for_its_users() {
     let shown = format!(" ssh2: ED25519 {fingerprint}, client user \"bob\", client host \"pc.example.org\"");
     assert!(accepted.ends_with(&shown), "{accepted}");
     server.wait_for_log(&format!("Accepted ED25519 public key {fingerprint} from bob@pc.example.org"));
+    server.wait_for_log("client user \"bob\", client host \"ca.example.org\"");
+    server.wait_for_log("Accepted certificate ID \"a host\" signed by ED25519 CA SHA256:");
+    server.wait_for_log("Certificate invalid: name is not a listed principal");
     server.wait_for_log("WARNING: revoked key for revoked.example.org attempted authentication");
     server.wait_for_log(&format!("Failed hostbased for {user} from 127.0.0.1 port "));
 }

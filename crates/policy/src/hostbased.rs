@@ -2,22 +2,23 @@
 //! login may do.
 //!
 //! Two things must come together: a file of this host or of the account trusts the client's user on the client's host
-//! ([`hosts_file`]), and the request is signed with that host's key ([`known_host`]).
+//! ([`hosts_file`]), and the request is signed with that host's key, which is known or certified ([`known_host`]).
 
+mod host_certificate;
 mod hosts_file;
 mod known_host;
 mod step;
 
 use std::path::PathBuf;
 
-use keys::{Credential, FingerprintHash, LoginAlgorithm, PublicKey, SignatureProven};
+use keys::{Credential, LoginAlgorithm, PublicKey, SignatureProven};
 use settings::Effective;
 use settings::values::Method;
 
 pub use hosts_file::NetgroupMember;
 pub use step::{HostbasedRefusal, HostbasedStep};
 
-use crate::public_key::credential_itself;
+use crate::public_key::{credential_itself, parse_credential};
 use crate::{AccountFacts, ConnectionFacts, KeyOffer, PathFacts, Refusal, Restrictions, Step, Verdict, root_login};
 
 /// A file that says which hosts, or which keys of hosts, are trusted.
@@ -60,8 +61,8 @@ pub trait TrustSources {
 /// What a host-based login request says.
 #[derive(Debug, Clone, Copy)]
 pub struct HostOffer<'a> {
-    /// The host's key.
-    pub key: &'a PublicKey,
+    /// The host's key, or the certificate around it.
+    pub credential: &'a Credential,
     /// The algorithm it is to sign with.
     pub algorithm: &'a str,
     /// The client's host, as the client names it.
@@ -76,7 +77,7 @@ pub struct HostOffer<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostAllowed {
     key: PublicKey,
-    algorithm: String,
+    signature_algorithm: &'static str,
 }
 
 impl HostAllowed {
@@ -92,7 +93,7 @@ pub fn host_algorithm_accepted(effective: &Effective, algorithm: &str) -> Verdic
     if !effective.hostbased_authentication {
         return Verdict::refused(Vec::new(), Refusal::MethodDisabled { method: "hostbased".to_owned() });
     }
-    let known = LoginAlgorithm::from_name(algorithm).filter(|known| !known.certified);
+    let known = LoginAlgorithm::from_name(algorithm);
     let algorithm = algorithm.to_owned();
     let Some(known) = known else {
         return Verdict::refused(Vec::new(), Refusal::UnknownAlgorithm { algorithm });
@@ -104,31 +105,39 @@ pub fn host_algorithm_accepted(effective: &Effective, algorithm: &str) -> Verdic
     }
 }
 
-/// Whether a host would do, if it signed.
+/// The key or certificate of a host-based login request, if its algorithm is accepted and it is one at all.
+pub fn offered_host(effective: &Effective, algorithm: &str, blob: &[u8]) -> Verdict<Credential> {
+    let Verdict { outcome, steps } = host_algorithm_accepted(effective, algorithm);
+    match outcome {
+        Err(refusal) => Verdict { outcome: Err(refusal), steps },
+        Ok(wanted) => match parse_credential(effective, wanted, blob) {
+            Ok(credential) => Verdict::allowed(steps, credential),
+            Err(refusal) => Verdict::refused(steps, refusal),
+        },
+    }
+}
+
+/// Whether a host would do, if it signed. `now` is in seconds since 1970.
 pub fn hostbased(
     effective: &Effective,
     account: &AccountFacts,
     connection: &ConnectionFacts,
+    now: u64,
     offer: HostOffer<'_>,
     sources: &dyn TrustSources,
 ) -> Verdict<HostAllowed> {
     let Verdict { outcome, mut steps } = host_algorithm_accepted(effective, offer.algorithm);
-    let decided = outcome
-        .and_then(|algorithm| {
-            let credential = Credential::Key(offer.key.clone());
-            let (name, used_before) = (offer.algorithm, offer.used_before);
-            credential_itself(effective, algorithm, KeyOffer { credential: &credential, algorithm: name, used_before })
-        })
-        .and_then(|()| {
-            let host = ClientHost::of(effective, connection, offer.client_host, &mut steps);
-            let asking = Asking { effective, account, host: &host, client_user: offer.client_user, sources };
-            hosts_file::trusted(&asking, &mut steps)?;
-            known_host::is_known(&asking, offer.key, &mut steps)
-        });
+    let decided = outcome.and_then(|algorithm| {
+        let HostOffer { credential, algorithm: name, used_before, .. } = offer;
+        credential_itself(effective, algorithm, KeyOffer { credential, algorithm: name, used_before })?;
+        let host = ClientHost::of(effective, connection, offer.client_host, &mut steps);
+        let asking = Asking { effective, account, host: &host, client_user: offer.client_user, now, sources };
+        hosts_file::trusted(&asking, &mut steps)?;
+        known_host::is_known(&asking, credential, &mut steps)?;
+        Ok(HostAllowed { key: credential.key().clone(), signature_algorithm: algorithm.signature })
+    });
     match decided {
-        Ok(()) => {
-            Verdict::allowed(steps, HostAllowed { key: offer.key.clone(), algorithm: offer.algorithm.to_owned() })
-        }
+        Ok(allowed) => Verdict::allowed(steps, allowed),
         Err(refusal) => Verdict::refused(steps, refusal),
     }
 }
@@ -141,7 +150,7 @@ pub fn hostbased_signed(
     allowed: &HostAllowed,
     proven: &SignatureProven,
 ) -> Verdict<Restrictions> {
-    if (proven.key(), proven.algorithm()) != (&allowed.key, allowed.algorithm.as_str()) {
+    if (proven.key(), proven.algorithm()) != (&allowed.key, allowed.signature_algorithm) {
         return Verdict::refused(Vec::new(), Refusal::SignatureOfAnother);
     }
     let restrictions = Restrictions::none();
@@ -182,6 +191,8 @@ struct Asking<'a> {
     account: &'a AccountFacts,
     host: &'a ClientHost,
     client_user: &'a str,
+    /// Seconds since 1970.
+    now: u64,
     sources: &'a dyn TrustSources,
 }
 
@@ -191,8 +202,4 @@ impl Asking<'_> {
         let owned = facts.uid == 0 || facts.uid == self.account.uid;
         !self.effective.strict_modes || (owned && facts.mode & 0o022 == 0)
     }
-}
-
-fn describe_for_log(key: &PublicKey) -> String {
-    format!("{} public key {}", key.key_type().short_name(), key.fingerprint(FingerprintHash::Sha256))
 }

@@ -9,7 +9,7 @@
 //! | a user is named | [`account_gates`], [`MethodsToDo::new`] |
 //! | a key or certificate is offered, before it is parsed | [`offered_credential`] |
 //! | it is offered or has signed | [`not_revoked`], [`public_key`] |
-//! | a host's key has signed for its user | [`host_algorithm_accepted`], [`not_revoked`], [`hostbased`], [`hostbased_signed`] |
+//! | a host's key has signed for its user | [`offered_host`], [`not_revoked`], [`hostbased`], [`hostbased_signed`] |
 //! | a file lists keys or principals | [`authorized_keys_files`], [`authorized_principals_files`], [`strict_modes`] |
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | a password or a dialogue has proven something | [`unrestricted_proof`], [`MethodsToDo::succeeded`] |
@@ -45,7 +45,7 @@ pub use facts::{AccountFacts, ConnectionFacts, Now, PathFacts, PathKind, ShellSt
 pub use grants::{ForwardingGrant, Grants, TunnelGrant, grants, internal_sftp_arguments};
 pub use hostbased::{
     HostAllowed, HostOffer, HostbasedRefusal, HostbasedStep, NetgroupMember, TrustFile, TrustOwner, TrustSources,
-    TrustText, host_algorithm_accepted, hostbased, hostbased_signed,
+    TrustText, host_algorithm_accepted, hostbased, hostbased_signed, offered_host,
 };
 pub use jail::{follows_link_to_jail, forces_internal_sftp, sftp_jail};
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};

@@ -97,19 +97,28 @@ pub fn offered_credential(effective: &Effective, algorithm: &str, blob: &[u8]) -
         Ok(wanted) => wanted,
         Err(refusal) => return Verdict { outcome: Err(refusal), steps },
     };
+    match parse_credential(effective, wanted, blob) {
+        Ok(credential) => Verdict::allowed(steps, credential),
+        Err(refusal) => Verdict::refused(steps, refusal),
+    }
+}
+
+/// A key or certificate whose algorithm has been accepted.
+pub(crate) fn parse_credential(
+    effective: &Effective,
+    wanted: LoginAlgorithm,
+    blob: &[u8],
+) -> Result<Credential, Refusal> {
     let parsed = if wanted.certified {
         let certificate = Certificate::parse(blob, &effective.ca_signature_algorithms);
         certificate.map(|certificate| Credential::Certificate(Box::new(certificate)))
     } else {
         PublicKey::parse(blob).map(Credential::Key)
     };
-    match parsed {
-        Ok(credential) => Verdict::allowed(steps, credential),
-        Err(KeyError::AuthorityAlgorithm(algorithm)) => {
-            Verdict::refused(steps, Refusal::AuthorityAlgorithmNotAccepted { algorithm })
-        }
-        Err(error) => Verdict::refused(steps, Refusal::NoKey { error: error.to_string() }),
-    }
+    parsed.map_err(|error| match error {
+        KeyError::AuthorityAlgorithm(algorithm) => Refusal::AuthorityAlgorithmNotAccepted { algorithm },
+        error => Refusal::NoKey { error: error.to_string() },
+    })
 }
 
 /// What a login request with a public key is about.

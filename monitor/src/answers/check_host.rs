@@ -1,9 +1,9 @@
 //! Pairs with `preauth/src/ask_monitor.rs::check_host`.
 
-use events::Level;
-use events::monitor::Event;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use ipc::phases::VouchingHost;
-use keys::{Credential, PublicKey, SignatureProven};
+use keys::{Credential, LoginAlgorithm, PublicKey, SignatureProven};
 use policy::{HostAllowed, HostOffer};
 
 use crate::candidate::Candidate;
@@ -36,45 +36,42 @@ pub(crate) fn check_host(
     host: &VouchingHost,
     used_before: &[PublicKey],
 ) -> CheckedHost {
-    let accepted = policy::host_algorithm_accepted(&candidate.effective, &host.key.algorithm);
-    if !accepted.is_allowed() {
-        connection.log_steps(&accepted.steps);
-        return CheckedHost::default();
-    }
-    let key = match PublicKey::parse(&host.key.blob) {
-        Ok(key) => key,
-        Err(error) => {
-            connection.log(&Event::Said { level: Level::Error, text: format!("parse key: {error}") });
+    let parsed = policy::offered_host(&candidate.effective, &host.key.algorithm, &host.key.blob);
+    let credential = match parsed.outcome {
+        Ok(credential) => credential,
+        Err(_) => {
+            connection.log_steps(&parsed.steps);
             return CheckedHost::default();
         }
     };
-    let allowed = may_vouch(connection, candidate, &key, host, used_before);
+    let allowed = may_vouch(connection, candidate, &credential, host, used_before);
     let signed = SignedByHost { session_id: exchange.session_id(), user: &candidate.claimed, host }.encode();
-    let proven = key.verify(&host.key.algorithm, &signed, &host.signature).ok();
-    CheckedHost { allowed, proven, shown: candidate.may_log_in().then(|| shown(candidate, &key, host)) }
+    let proven = LoginAlgorithm::from_name(&host.key.algorithm)
+        .and_then(|algorithm| credential.key().verify(algorithm.signature, &signed, &host.signature).ok());
+    CheckedHost { allowed, proven, shown: candidate.may_log_in().then(|| shown(candidate, &credential, host)) }
 }
 
 fn may_vouch(
     connection: &mut Connection,
     candidate: &Candidate,
-    key: &PublicKey,
+    credential: &Credential,
     host: &VouchingHost,
     used_before: &[PublicKey],
 ) -> Option<HostAllowed> {
-    let not_revoked = not_revoked(candidate, &Credential::Key(key.clone()));
+    let not_revoked = not_revoked(candidate, credential);
     if !not_revoked.is_allowed() {
         connection.log_steps(&not_revoked.steps);
         return None;
     }
     let files = TrustFiles::of(candidate);
     let offer = HostOffer {
-        key,
+        credential,
         algorithm: &host.key.algorithm,
         client_host: &host.host,
         client_user: &host.user,
         used_before,
     };
-    let verdict = policy::hostbased(&candidate.effective, &candidate.facts, &candidate.from, offer, &files);
+    let verdict = policy::hostbased(&candidate.effective, &candidate.facts, &candidate.from, now(), offer, &files);
     if candidate.may_log_in() {
         for complaint in files.into_complaints() {
             connection.log(&complaint);
@@ -84,12 +81,16 @@ fn may_vouch(
     verdict.outcome.ok()
 }
 
-fn shown(candidate: &Candidate, key: &PublicKey, host: &VouchingHost) -> String {
-    let fingerprint = key.fingerprint(policy::fingerprint_hash(&candidate.effective));
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn shown(candidate: &Candidate, credential: &Credential, host: &VouchingHost) -> String {
     let cut = |name: &str| name.chars().take(SHOWN).collect::<String>();
     format!(
-        "{} {fingerprint}, client user \"{}\", client host \"{}\"",
-        key.key_type().short_name(),
+        "{}, client user \"{}\", client host \"{}\"",
+        policy::credential_in_attempts(&candidate.effective, credential),
         cut(&host.user),
         cut(&host.host)
     )

@@ -1,11 +1,13 @@
-//! Whether a key is the one of the client's host: ssh_known_hosts and `~/.ssh/known_hosts`.
+//! Whether a key is the one of the client's host, or was certified by an authority for it: ssh_known_hosts and
+//! `~/.ssh/known_hosts`.
 
-use keys::PublicKey;
 use keys::known_hosts::{Hosts, KnownHost, Marker, UnusableHost, known_hosts};
+use keys::{Credential, PublicKey};
 use settings::paths::in_sysconfdir;
 use settings::pattern::matches_host_list;
 
-use super::{Asking, HostbasedRefusal, HostbasedStep, TrustFile, TrustOwner, describe_for_log};
+use super::{Asking, HostbasedRefusal, HostbasedStep, TrustFile, TrustOwner, host_certificate};
+use crate::public_key::{fingerprint_hash, shown_key};
 use crate::{Refusal, Step};
 
 /// File names; a second generation is asked only when no file of the first knows any key of the host.
@@ -15,17 +17,20 @@ const GENERATIONS: [(&str, &str); 2] =
 /// What files say about a key.
 #[derive(Debug, PartialEq, Eq)]
 enum Known {
-    /// `FILE:LINE` of a line with this key.
+    /// `FILE:LINE` of a line with this key, or with the authority.
     At(String),
-    /// Other keys of this host are there.
+    /// Other keys of this host, or for it, are there.
     OtherKeys,
     Nothing,
 }
 
-pub(super) fn is_known(asking: &Asking<'_>, key: &PublicKey, steps: &mut Vec<Step>) -> Result<(), Refusal> {
+pub(super) fn is_known(asking: &Asking<'_>, credential: &Credential, steps: &mut Vec<Step>) -> Result<(), Refusal> {
+    if let Some(certificate) = credential.certificate() {
+        host_certificate::holds(asking, certificate)?;
+    }
     let mut known = Known::Nothing;
     for (of_system, of_account) in GENERATIONS {
-        known = in_generation(asking, key, of_system, of_account, steps)?;
+        known = in_generation(asking, credential, of_system, of_account, steps)?;
         if known != Known::Nothing {
             break;
         }
@@ -34,17 +39,33 @@ pub(super) fn is_known(asking: &Asking<'_>, key: &PublicKey, steps: &mut Vec<Ste
     match known {
         Known::At(place) => {
             steps.push(HostbasedStep::KeyFound { host: host.clone(), place }.into());
-            steps.push(HostbasedStep::KeyAccepted { key: describe_for_log(key), user, host }.into());
+            steps.push(accepted(asking, credential, user, host).into());
             Ok(())
         }
         Known::OtherKeys | Known::Nothing => Err(HostbasedRefusal::KeyNotKnown { host }.into()),
     }
 }
 
-/// All files of a generation are read: any line of them can revoke the key.
+fn accepted(asking: &Asking<'_>, credential: &Credential, user: String, host: String) -> HostbasedStep {
+    let hash = fingerprint_hash(asking.effective);
+    match credential {
+        Credential::Key(key) => {
+            let (key_type, fingerprint) = (key.key_type().short_name().to_owned(), key.fingerprint(hash));
+            HostbasedStep::KeyAccepted { key_type, fingerprint, user, host }
+        }
+        Credential::Certificate(certificate) => HostbasedStep::CertificateAccepted {
+            key_id: certificate.key_id().to_owned(),
+            authority: shown_key(certificate.authority(), hash),
+            user,
+            host,
+        },
+    }
+}
+
+/// All files of a generation are read: any line of them can revoke the key or its authority.
 fn in_generation(
     asking: &Asking<'_>,
-    key: &PublicKey,
+    credential: &Credential,
     of_system: &str,
     of_account: &str,
     steps: &mut Vec<Step>,
@@ -53,6 +74,12 @@ fn in_generation(
     if !asking.effective.ignore_user_known_hosts {
         files.push(TrustFile { path: asking.account.home.join(of_account), owner: TrustOwner::Account });
     }
+    let authority = credential.certificate().map(|certificate| certificate.authority());
+    let (marker, wanted) = match authority {
+        Some(authority) => (Marker::CertAuthority, authority),
+        None => (Marker::HostKey, credential.key()),
+    };
+    let is_meant = |revoked: &PublicKey| revoked == credential.key() || Some(revoked) == authority;
     let mut known = Known::Nothing;
     for file in files {
         let Some(read) = asking.sources.read(&file) else { continue };
@@ -67,12 +94,12 @@ fn in_generation(
                 Err(unusable) => {
                     steps.push(HostbasedStep::KnownHostUnusable { place: place(), reason: unusable.to_string() }.into())
                 }
-                Ok(Some((Marker::Revoked, listed))) if listed == *key => {
+                Ok(Some((Marker::Revoked, listed))) if is_meant(&listed) => {
                     return Err(HostbasedRefusal::KeyRevoked { host: asking.host.name.clone() }.into());
                 }
-                Ok(Some((Marker::HostKey, listed))) => match known {
+                Ok(Some((found, listed))) if found == marker => match known {
                     Known::At(_) => {}
-                    _ if listed == *key => known = Known::At(place()),
+                    _ if listed == *wanted => known = Known::At(place()),
                     _ => known = Known::OtherKeys,
                 },
                 Ok(_) => {}

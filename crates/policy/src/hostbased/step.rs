@@ -78,8 +78,21 @@ pub enum HostbasedStep {
     },
     /// The key is the host's.
     KeyAccepted {
-        /// Type and fingerprint, as `ED25519 public key SHA256:…`.
-        key: String,
+        /// Its type, as `ED25519`.
+        key_type: String,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// The client's user.
+        user: String,
+        /// The client's host.
+        host: String,
+    },
+    /// The certificate is the host's, and an authority for it has signed it.
+    CertificateAccepted {
+        /// What the authority calls it.
+        key_id: String,
+        /// Type and fingerprint of the authority.
+        authority: String,
         /// The client's user.
         user: String,
         /// The client's host.
@@ -121,7 +134,18 @@ pub enum HostbasedRefusal {
         /// The client's host.
         host: String,
     },
-    /// No line of any file holds the key for this host.
+    /// The certificate is none for this host now.
+    Certificate {
+        /// What the authority calls it.
+        key_id: String,
+        /// The number that the authority gave it.
+        serial: u64,
+        /// Type and fingerprint of the authority.
+        authority: String,
+        /// Why, in theirs' words.
+        reason: String,
+    },
+    /// No line of any file holds the key, or its authority, for this host.
     KeyNotKnown {
         /// The client's host.
         host: String,
@@ -144,7 +168,7 @@ impl HostbasedStep {
     pub(crate) fn weight(&self) -> Weight {
         match self {
             Self::NameDiffers { .. } | Self::FileUnsound { .. } | Self::KnownHostsUnsound { .. } => Weight::Info,
-            Self::KeyAccepted { .. } => Weight::Verbose,
+            Self::KeyAccepted { .. } | Self::CertificateAccepted { .. } => Weight::Verbose,
             _ => Weight::Debug,
         }
     }
@@ -153,7 +177,7 @@ impl HostbasedStep {
 impl HostbasedRefusal {
     pub(crate) fn weight(&self) -> Weight {
         match self {
-            Self::KeyRevoked { .. } => Weight::Error,
+            Self::KeyRevoked { .. } | Self::Certificate { .. } => Weight::Error,
             Self::NotTrusted { .. } | Self::KeyNotKnown { .. } => Weight::Debug,
             _ => Weight::Info,
         }
@@ -180,7 +204,16 @@ impl fmt::Display for HostbasedStep {
             Self::LineRefuses { place } => write!(out, "Matched negative entry in {place}."),
             Self::LineTrusts { place } => write!(out, "Accepted by {place}."),
             Self::KeyFound { host, place } => write!(out, "key for {host} found at {place}"),
-            Self::KeyAccepted { key, user, host } => write!(out, "Accepted {key} from {user}@{host}"),
+            Self::KeyAccepted { key_type, fingerprint, user, host } => {
+                write!(out, "Accepted {key_type} public key {fingerprint} from {user}@{host}")
+            }
+            Self::CertificateAccepted { key_id, authority, user, host } => {
+                let (key_type, fingerprint) = authority.split_once(' ').unwrap_or((authority, ""));
+                write!(
+                    out,
+                    "Accepted certificate ID \"{key_id}\" signed by {key_type} CA {fingerprint} from {user}@{host}"
+                )
+            }
         }
     }
 }
@@ -201,6 +234,13 @@ impl fmt::Display for HostbasedRefusal {
                 write!(out, "Rhosts authentication refused for {user}: bad ownership or modes for home directory.")
             }
             Self::KeyRevoked { host } => write!(out, "WARNING: revoked key for {host} attempted authentication"),
+            Self::Certificate { key_id, serial, authority, reason } => {
+                let (key_type, fingerprint) = authority.split_once(' ').unwrap_or((authority, ""));
+                write!(
+                    out,
+                    "Refusing certificate ID \"{key_id}\" serial={serial} signed by {key_type} CA {fingerprint}: {reason}"
+                )
+            }
             Self::KeyNotKnown { host } => write!(out, "key for host {host} not found"),
         }
     }

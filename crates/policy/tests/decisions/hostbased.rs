@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use keys::Credential;
 use policy::{
     AccountFacts, ConnectionFacts, HostAllowed, HostOffer, HostbasedRefusal, NetgroupMember, PathFacts, PathKind,
     Refusal, Step, TrustFile, TrustOwner, TrustSources, TrustText, Verdict, host_algorithm_accepted, hostbased,
@@ -10,10 +11,12 @@ use policy::{
 use settings::Effective;
 use settings::paths::SYSCONFDIR;
 
-use crate::scene::{KeyLogin, alice, connection, ecdsa_key, key_text, root, settings};
+use crate::authority::{Authority, CertificateParts};
+use crate::scene::{KeyLogin, NOON, alice, connection, ecdsa_key, key_text, root, settings};
 
 const HOST: &str = "pc.example.org";
 const ON: &str = "HostbasedAuthentication yes";
+const NOW: u64 = NOON as u64;
 
 /// Files, a home directory and a netgroup.
 struct World {
@@ -60,9 +63,9 @@ impl World {
     }
 
     fn asked(&self, effective: &Effective, client_host: &str, client_user: &str) -> Verdict<HostAllowed> {
-        let key = self.login.key();
-        let offer = HostOffer { key, algorithm: "ssh-ed25519", client_host, client_user, used_before: &[] };
-        hostbased(effective, &self.account, &self.connection, offer, self)
+        let credential = &Credential::Key(self.login.key().clone());
+        let offer = HostOffer { credential, algorithm: "ssh-ed25519", client_host, client_user, used_before: &[] };
+        hostbased(effective, &self.account, &self.connection, NOW, offer, self)
     }
 
     /// With these settings and nothing unusual.
@@ -377,14 +380,94 @@ fn a_proof_of_one_host_is_none_of_another() {
     assert!(verdict(proof(&world.login)).is_ok());
 }
 
+/// What a host's certificate comes to where an authority for `names` is known.
+fn certified(authority: &Authority, names: &str, parts: &CertificateParts) -> Verdict<HostAllowed> {
+    let mut world = World::where_all_is_well();
+    let line = format!("@cert-authority {names} {}\n", key_text(authority.private.public()));
+    world.write("@/ssh_known_hosts", &line);
+    let credential = &authority.credential(parts);
+    let algorithm = "ssh-ed25519-cert-v01@openssh.com";
+    let offer = HostOffer { credential, algorithm, client_host: HOST, client_user: "alice", used_before: &[] };
+    hostbased(&settings(&[ON]), &world.account, &world.connection, NOW, offer, &world)
+}
+
+fn for_host() -> CertificateParts {
+    CertificateParts {
+        kind: 2,
+        principals: vec![HOST.to_owned()],
+        extensions: Vec::new(),
+        ..CertificateParts::for_alice()
+    }
+}
+
+#[test]
+fn an_authority_certifies_hosts() {
+    let authority = Authority::new();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    for (parts, objection) in [
+        (for_host(), None),
+        (CertificateParts { principals: names(&["other", "*.example.org"]), ..for_host() }, None),
+        (CertificateParts { kind: 1, ..for_host() }, Some("Certificate invalid: not a host certificate")),
+        (CertificateParts { valid_after: NOW + 1, ..for_host() }, Some("Certificate invalid: not yet valid")),
+        (CertificateParts { valid_before: NOW, ..for_host() }, Some("Certificate invalid: expired")),
+        (CertificateParts { principals: Vec::new(), ..for_host() }, Some("Certificate lacks principal list")),
+        (
+            CertificateParts { principals: names(&["other.example.org"]), ..for_host() },
+            Some("Certificate invalid: name is not a listed principal"),
+        ),
+        (
+            CertificateParts { principals: names(&["pc.example.org,other"]), ..for_host() },
+            Some("Certificate invalid: name is not a listed principal"),
+        ),
+        (for_host().critical("any", "thing"), Some("Certificate contains unsupported critical options")),
+    ] {
+        let refusal = certified(&authority, HOST, &parts).outcome.err().map(|refusal| refusal.to_string());
+        assert_eq!(refusal.is_some(), objection.is_some(), "{parts:?}: {refusal:?}");
+        if let (Some(refusal), Some(objection)) = (refusal, objection) {
+            assert!(refusal.starts_with("Refusing certificate ID \"an id\" serial=0 signed by ED25519 CA SHA256:"));
+            assert!(refusal.ends_with(objection), "{refusal}");
+        }
+    }
+    let steps = certified(&authority, "*.example.org", &for_host()).steps;
+    let told =
+        |step: &Step| step.to_string().starts_with("Accepted certificate ID \"an id\" signed by ED25519 CA SHA256:");
+    assert!(steps.iter().any(told), "{steps:?}");
+    assert!(!certified(&authority, "*.example.com", &for_host()).is_allowed(), "an authority for other hosts");
+}
+
+#[test]
+fn an_authority_is_no_host_and_a_host_no_authority() {
+    let authority = Authority::new();
+    let algorithm = "ssh-ed25519-cert-v01@openssh.com";
+    let credential = &authority.credential(&for_host());
+    let offer = HostOffer { credential, algorithm, client_host: HOST, client_user: "alice", used_before: &[] };
+    for (marker, allowed) in [("@cert-authority ", true), ("", false)] {
+        let mut world = World::where_all_is_well();
+        let line = format!("{marker}{HOST} {}\n", key_text(authority.private.public()));
+        world.write("@/ssh_known_hosts", &line);
+        let verdict = hostbased(&settings(&[ON]), &alice(), &world.connection, NOW, offer, &world);
+        assert_eq!(verdict.is_allowed(), allowed, "{marker}");
+        for revoked in [authority.private.public(), authority.login.public()] {
+            world.write("@/ssh_known_hosts", &format!("{line}@revoked * {}\n", key_text(revoked)));
+            let verdict = hostbased(&settings(&[ON]), &alice(), &world.connection, NOW, offer, &world);
+            assert_eq!(verdict.outcome, Err(HostbasedRefusal::KeyRevoked { host: HOST.to_owned() }.into()));
+        }
+    }
+}
+
 #[test]
 fn a_key_that_was_used_before_proves_nothing_new() {
     let world = World::where_all_is_well();
     let key = world.login.key();
     let used_before = [key.clone()];
-    let offer =
-        HostOffer { key, algorithm: "ssh-ed25519", client_host: HOST, client_user: "alice", used_before: &used_before };
-    let verdict = hostbased(&settings(&[ON]), &alice(), &world.connection, offer, &world);
+    let offer = HostOffer {
+        credential: &Credential::Key(key.clone()),
+        algorithm: "ssh-ed25519",
+        client_host: HOST,
+        client_user: "alice",
+        used_before: &used_before,
+    };
+    let verdict = hostbased(&settings(&[ON]), &alice(), &world.connection, NOW, offer, &world);
     assert!(matches!(verdict.outcome, Err(Refusal::KeyAlreadyUsed { .. })));
 }
 
