@@ -42,6 +42,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let client = Client {
         user: "somebody".to_owned(),
         uid: 0,
+        uploads: sftp::Uploads::default(),
         home: place.to_owned(),
         jail: jailed.then(|| sftp::Jail::below(root(), place.to_owned())),
         address: "192.0.2.7".to_owned(),

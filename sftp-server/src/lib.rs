@@ -76,6 +76,7 @@ fn who_is_served() -> Result<Client, Stop> {
         input_limit: sftp::LARGEST_PACKET,
         user: account.name,
         uid: account.uid,
+        uploads: sftp::Uploads::default(),
         home: account.home,
         jail: None,
     })

@@ -9,6 +9,7 @@
 mod accounting;
 mod escape;
 mod facts;
+pub mod files;
 mod json;
 mod level;
 pub mod listener;

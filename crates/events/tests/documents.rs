@@ -9,11 +9,12 @@ use std::path::PathBuf;
 const TABLES: &str = "<!-- Made from crates/events/src by crates/events/tests/documents.rs. -->\n";
 
 /// The enums, by the name that `source` has in a line.
-const SOURCES: [(&str, &str, &str); 5] = [
+const SOURCES: [(&str, &str, &str); 6] = [
     ("listener", "listener.rs", "the process that accepts connections"),
     ("preauth", "preauth.rs", "what `sshd-preauth` saw, written by the monitor"),
     ("monitor", "monitor.rs", "the process that decides about a connection"),
     ("session", "session.rs", "what `sshd-session` saw, written by the monitor"),
+    ("files", "files.rs", "what became of files that `internal-sftp` serves, written by the monitor"),
     ("events", "stream.rs", "the stream itself"),
 ];
 

@@ -4,6 +4,8 @@ use std::os::fd::OwnedFd;
 
 use nix::dir::Dir;
 
+use crate::serve::Upload;
+
 /// An open file.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
@@ -12,6 +14,14 @@ pub(crate) struct OpenFile {
     pub(crate) path: Vec<u8>,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
+    /// More of a file that was opened for writing.
+    pub(crate) upload: Option<Upload>,
+}
+
+impl OpenFile {
+    pub(crate) fn new(file: OwnedFd, path: &[u8]) -> Self {
+        Self { file, path: path.to_vec(), bytes_read: 0, bytes_written: 0, upload: None }
+    }
 }
 
 /// A directory that is being listed.
@@ -46,9 +56,9 @@ struct Slot<T> {
 /// Slot and use, four bytes each.
 pub(crate) type Handle = [u8; 8];
 
-/// The table is full.
+/// The table is full; what should have got a handle comes back.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TableFull;
+pub(crate) struct TableFull<T>(pub(crate) T);
 
 impl<T> Handles<T> {
     pub(crate) fn new(at_most: u32) -> Self {
@@ -59,14 +69,15 @@ impl<T> Handles<T> {
         self.at_most
     }
 
-    pub(crate) fn insert(&mut self, opened: T) -> Result<Handle, TableFull> {
-        let number = match self.free.pop() {
-            Some(number) => number,
-            None => self.new_slot()?,
-        };
-        let slot = usize::try_from(number).ok().and_then(|index| self.slots.get_mut(index)).ok_or(TableFull)?;
-        slot.opened = Some(opened);
-        Ok(encode(number, slot.uses))
+    pub(crate) fn insert(&mut self, opened: T) -> Result<Handle, TableFull<T>> {
+        let Some(number) = self.free.pop().or_else(|| self.new_slot()) else { return Err(TableFull(opened)) };
+        match usize::try_from(number).ok().and_then(|index| self.slots.get_mut(index)) {
+            Some(slot) => {
+                slot.opened = Some(opened);
+                Ok(encode(number, slot.uses))
+            }
+            None => Err(TableFull(opened)),
+        }
     }
 
     pub(crate) fn find(&mut self, handle: &[u8]) -> Option<&mut T> {
@@ -87,13 +98,20 @@ impl<T> Handles<T> {
         self.slots.into_iter().filter_map(|slot| slot.opened)
     }
 
-    fn new_slot(&mut self) -> Result<u32, TableFull> {
-        let number = u32::try_from(self.slots.len()).map_err(|_| TableFull)?;
-        if number >= self.at_most {
-            return Err(TableFull);
-        }
+    /// Everything that is open, in the order of the slots.
+    pub(crate) fn opened(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.opened.as_ref())
+    }
+
+    /// Everything that is open, in the order of the slots.
+    pub(crate) fn opened_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.opened.as_mut())
+    }
+
+    fn new_slot(&mut self) -> Option<u32> {
+        let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < self.at_most)?;
         self.slots.push(Slot { uses: 0, opened: None });
-        Ok(number)
+        Some(number)
     }
 
     fn slot(&mut self, handle: &[u8]) -> Option<&mut Slot<T>> {
@@ -168,7 +186,7 @@ mod tests {
                             open.insert(handle, given.len());
                             given.push(handle);
                         }
-                        Err(TableFull) => prop_assert_eq!(open.len(), AT_MOST as usize),
+                        Err(TableFull(_)) => prop_assert_eq!(open.len(), AT_MOST as usize),
                     },
                     Step::Close(position) => if let Some(handle) = given.get(position) {
                         prop_assert_eq!(table.remove(handle), open.remove(handle));

@@ -77,4 +77,4 @@ pub use options::{Asked, Options, OptionsError, request_names, usage};
 pub use queue::ByteQueue;
 pub use server::{LARGEST_PACKET, Progress, Server, SftpError};
 pub use status::Status;
-pub use surroundings::{Client, Surroundings};
+pub use surroundings::{Client, Digest, Surroundings, Uploads};

@@ -6,6 +6,7 @@ mod files;
 mod identities;
 mod metadata;
 mod paths;
+mod uploads;
 
 use std::path::{Path, PathBuf};
 
@@ -21,10 +22,11 @@ use crate::queue::ByteQueue;
 use crate::reply;
 use crate::request::Request;
 use crate::status::{Refusal, Status};
-use crate::surroundings::{Client, Surroundings};
+use crate::surroundings::{Client, Surroundings, Uploads};
 use crate::tree::Tree;
 
 pub(crate) use copy::Copying;
+pub(crate) use uploads::Upload;
 
 /// A request being answered.
 pub(crate) struct Exchange<'a, S> {
@@ -53,6 +55,8 @@ pub(crate) struct Service {
     handles: Handles,
     names: Names,
     user: String,
+    uid: u32,
+    uploads: Uploads,
     home: Vec<u8>,
     /// Where relative paths start: absolute, without links.
     start: Vec<u8>,
@@ -69,6 +73,8 @@ impl Service {
             handles: Handles::new(client.open_handles),
             names: Names::default(),
             user: client.user.clone(),
+            uid: client.uid,
+            uploads: client.uploads,
             home: client.home.as_os_str().as_bytes().to_vec(),
             start: nix::unistd::getcwd().map_or_else(|_| b"/".to_vec(), |path| path.as_os_str().as_bytes().to_vec()),
             jail: client.jail.clone(),
@@ -166,8 +172,16 @@ impl Service {
     }
 
     /// The client is gone: what it left open is closed and named, and then `last_words` are said.
-    pub(crate) fn close_everything(self, around: &mut impl Surroundings, last_words: SftpEvent) {
-        let closed = self.handles.into_opened().map(|opened| match opened {
+    pub(crate) fn close_everything(mut self, around: &mut impl Surroundings, last_words: SftpEvent) {
+        let mut handles = std::mem::replace(&mut self.handles, Handles::new(0));
+        for opened in handles.opened_mut() {
+            if let Opened::File(file) = opened
+                && let Some(upload) = file.upload.take()
+            {
+                self.abandon_upload(file, &upload, around);
+            }
+        }
+        let closed = handles.into_opened().map(|opened| match opened {
             Opened::File(file) => file.closed(true),
             Opened::Directory(directory) => SftpEvent::Closedir { path: directory.path, forced: true },
         });

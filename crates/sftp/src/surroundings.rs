@@ -16,6 +16,31 @@ pub trait Surroundings {
     fn group_name(&mut self, gid: u32) -> Option<String>;
     /// The home directory of another user (`~user` of expand-path, `home-directory`).
     fn home_of(&mut self, user: &str) -> Option<PathBuf>;
+    /// What has become of a file; said only with [`Uploads::reported`].
+    fn file_changed(&mut self, _: events::files::Event) {}
+    /// The beginning of a sum over an uploaded file; asked for only with [`Uploads::digest`].
+    fn new_digest(&self) -> Option<Box<dyn Digest>> {
+        None
+    }
+}
+
+/// SHA-256, piece by piece.
+pub trait Digest: std::fmt::Debug {
+    /// The next bytes.
+    fn update(&mut self, bytes: &[u8]);
+    /// The sum, hexadecimal.
+    fn finish(self: Box<Self>) -> String;
+}
+
+/// What is done about files that are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uploads {
+    /// `SftpAtomicUploads`: new files have another name until they are whole.
+    pub atomic: bool,
+    /// Somebody is told of closed, renamed and removed files ([`Surroundings::file_changed`]).
+    pub reported: bool,
+    /// `SftpUploadSha256`
+    pub digest: bool,
 }
 
 /// Whom files are served to.
@@ -25,6 +50,8 @@ pub struct Client {
     pub user: String,
     /// User id.
     pub uid: u32,
+    /// What is done about files that are written.
+    pub uploads: Uploads,
     /// Home directory, as seen by this process (after a chroot: inside it; a jail is not looked at yet).
     pub home: PathBuf,
     /// The directory that is the root to this client, though the process can see more (`SftpJail`).

@@ -97,6 +97,9 @@ impl Service {
             self.log(to.around, event);
             return Err(error.into());
         }
+        if let Some(upload) = &mut target.upload {
+            upload.cannot_be_summed_up();
+        }
         copying.advance(bytes as u64);
         Ok(Some(bytes))
     }

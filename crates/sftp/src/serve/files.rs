@@ -30,8 +30,11 @@ impl Service {
             self.log(to.around, SftpEvent::RefusedReadOnly { request: Kind::Open });
             return Err(Status::PermissionDenied.into());
         }
-        let file = self.tree.open(path, system_flags, mode)?;
-        let opened = OpenFile { file, path: path.to_vec(), bytes_read: 0, bytes_written: 0 };
+        let opened = if system_flags.intersects(OFlag::O_WRONLY | OFlag::O_RDWR) {
+            self.open_upload(path, system_flags, mode, to.around)?
+        } else {
+            OpenFile::new(self.tree.open(path, system_flags, mode)?, path)
+        };
         self.answer_with_handle(Opened::File(opened), path, to)
     }
 
@@ -46,7 +49,12 @@ impl Service {
                 reply::handle(to.output, to.id, &handle);
                 Ok(Outcome::Answered)
             }
-            Err(TableFull) => {
+            Err(TableFull(opened)) => {
+                if let Opened::File(mut file) = opened
+                    && let Some(upload) = file.upload.take()
+                {
+                    self.abandon_upload(&mut file, &upload, to.around);
+                }
                 let limit = self.handles.at_most();
                 self.log(to.around, SftpEvent::TooManyHandles { path: path.to_vec(), limit });
                 Err(Status::Failure.into())
@@ -56,10 +64,12 @@ impl Service {
 
     pub(super) fn close<S: Surroundings>(&mut self, handle: &[u8], to: &mut Exchange<'_, S>) -> Served {
         match self.handles.remove(handle).ok_or(Status::NoSuchFile)? {
-            Opened::File(file) => {
+            Opened::File(mut file) => {
                 self.log(to.around, file.closed(false));
-                // NFS and quotas report here that what was written did not arrive.
-                nix::unistd::close(file.file)?;
+                match file.upload.take() {
+                    Some(upload) => self.close_upload(file, upload, to)?,
+                    None => nix::unistd::close(file.file)?,
+                }
             }
             Opened::Directory(directory) => {
                 self.log(to.around, SftpEvent::Closedir { path: directory.path, forced: false });
@@ -108,6 +118,9 @@ impl Service {
             self.log(to.around, event);
             return Err(error.into());
         }
+        if let Some(upload) = &mut file.upload {
+            upload.wrote(bytes, offset);
+        }
         Ok(Outcome::Done)
     }
 
@@ -115,6 +128,9 @@ impl Service {
         let file = self.handles.file(handle).ok_or(Status::NoSuchFile)?;
         let event = SftpEvent::Fsync { path: file.path.clone() };
         let synced = nix::unistd::fsync(&file.file);
+        if let (Ok(()), Some(upload)) = (synced, &mut file.upload) {
+            upload.synced();
+        }
         self.log(to.around, event);
         synced?;
         Ok(Outcome::Done)

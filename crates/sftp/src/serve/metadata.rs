@@ -45,6 +45,9 @@ impl Service {
         to: &mut Exchange<'_, S>,
     ) -> Served {
         self.log_changes(path, wanted, to);
+        if let Some(file) = self.pending_at(path) {
+            return change_open(wanted, file);
+        }
         change(wanted, &Named { tree: &self.tree, path, end: AtTheEnd::Follow })
     }
 
@@ -70,7 +73,7 @@ impl Service {
     ) -> Served {
         let file = self.handles.file(handle).ok_or_else(no_such_handle)?;
         let path = file.path.clone();
-        let changed = change(wanted, &*file);
+        let changed = change_open(wanted, file);
         self.log_changes(&path, wanted, to);
         changed
     }
@@ -133,6 +136,13 @@ fn change(wanted: &Attributes, what: &impl Changeable) -> Served {
     let owner = wanted.owner.map(|owner| what.set_owner(owner));
     let last_failure = [owner, times, mode, size].into_iter().flatten().find_map(Result::err);
     last_failure.map_or(Ok(Outcome::Done), |error| Err(Refusal::from(error)))
+}
+
+fn change_open(wanted: &Attributes, file: &mut OpenFile) -> Served {
+    if let (Some(_), Some(upload)) = (wanted.size, &mut file.upload) {
+        upload.cannot_be_summed_up();
+    }
+    change(wanted, &*file)
 }
 
 /// A path below a tree.

@@ -13,7 +13,14 @@ use crate::surroundings::Surroundings;
 impl Service {
     pub(super) fn remove<S: Surroundings>(&mut self, path: &[u8], to: &mut Exchange<'_, S>) -> Served {
         self.log(to.around, SftpEvent::Remove { path: path.to_vec() });
-        done(self.tree.remove(path))
+        let discarded = self.discard_early(path);
+        match self.tree.remove(path) {
+            // There was nothing but what was being uploaded.
+            Err(Errno::ENOENT) if discarded => {}
+            removed => removed?,
+        }
+        self.tell_removed(path, to);
+        Ok(Outcome::Done)
     }
 
     pub(super) fn mkdir<S: Surroundings>(
@@ -35,12 +42,18 @@ impl Service {
     /// Version 3 must not replace what is there (section 6.5).
     pub(super) fn rename<S: Surroundings>(&mut self, old: &[u8], new: &[u8], to: &mut Exchange<'_, S>) -> Served {
         self.log(to.around, SftpEvent::Rename { old: old.to_vec(), new: new.to_vec() });
-        done(self.tree.rename_if_free(old, new))
+        self.publish_early(old)?;
+        self.tree.rename_if_free(old, new)?;
+        self.tell_renamed(old, new, to);
+        Ok(Outcome::Done)
     }
 
     pub(super) fn posix_rename<S: Surroundings>(&mut self, old: &[u8], new: &[u8], to: &mut Exchange<'_, S>) -> Served {
         self.log(to.around, SftpEvent::PosixRename { old: old.to_vec(), new: new.to_vec() });
-        done(self.tree.rename(old, new))
+        self.publish_early(old)?;
+        self.tree.rename(old, new)?;
+        self.tell_renamed(old, new, to);
+        Ok(Outcome::Done)
     }
 
     pub(super) fn symlink<S: Surroundings>(&mut self, target: &[u8], link: &[u8], to: &mut Exchange<'_, S>) -> Served {

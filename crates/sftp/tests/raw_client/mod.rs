@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sftp::{ByteQueue, Client, Options, Progress, Server, SftpError, SftpEvent, Surroundings};
+use events::files::Event as Change;
+use sftp::{ByteQueue, Client, Digest, Options, Progress, Server, SftpError, SftpEvent, Surroundings, Uploads};
 use wire::{Reader, Write};
 
 pub(crate) mod open {
@@ -379,6 +380,21 @@ pub(crate) struct InProcess {
 pub(crate) struct Host {
     pub(crate) events: Vec<SftpEvent>,
     pub(crate) names_asked_for: usize,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// The content itself, so that a test sees what was summed up.
+#[derive(Debug, Default)]
+struct Content(Vec<u8>);
+
+impl Digest for Content {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(self: Box<Self>) -> String {
+        String::from_utf8(self.0).unwrap()
+    }
 }
 
 impl Surroundings for Host {
@@ -399,14 +415,27 @@ impl Surroundings for Host {
     fn home_of(&mut self, user: &str) -> Option<PathBuf> {
         (user == "bob").then(|| PathBuf::from("/home/bob"))
     }
+
+    fn file_changed(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    fn new_digest(&self) -> Option<Box<dyn Digest>> {
+        Some(Box::<Content>::default())
+    }
 }
 
 impl InProcess {
     pub(crate) fn start(options: Options, open_handles: u32) -> Self {
+        Self::with_uploads(options, open_handles, 1000, Uploads::default())
+    }
+
+    pub(crate) fn with_uploads(options: Options, open_handles: u32, uid: u32, uploads: Uploads) -> Self {
         let mut host = Host::default();
         let client = Client {
             user: "ann".into(),
-            uid: 1000,
+            uid,
+            uploads,
             home: "/home/ann".into(),
             jail: None,
             address: "192.0.2.7".into(),

@@ -69,6 +69,7 @@ pub(super) fn terms() -> Terms {
         sftp: Some(sftp::Client {
             user: "somebody".to_owned(),
             uid: 1000,
+            uploads: sftp::Uploads::default(),
             home: "/".into(),
             jail: None,
             address: "192.0.2.7".to_owned(),
