@@ -106,6 +106,11 @@ impl Connection {
         self.log.write(event, &self.facts, event.is_marked_preauth());
     }
 
+    /// Writes what `sshd-session` says about a file.
+    pub(crate) fn record_file(&mut self, event: &events::files::Recorded) {
+        self.log.write(event, &self.facts, false);
+    }
+
     /// Writes how a decision came about.
     pub(crate) fn log_steps(&mut self, steps: &[Step]) {
         steps.iter().for_each(|step| self.log(&step_event(step)));

@@ -116,13 +116,19 @@ fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
 fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
     connection.user_is_in(login.user.name());
     let started = match start_session::find_root(&mut connection, &login.user) {
-        Ok(root) => start_session::start_session(&mut connection, &login.user, root, login.transport).map(Some),
+        Ok(root) => {
+            let shown = root.shown(&login.user);
+            let started = start_session::start_session(&mut connection, &login.user, root, login.transport);
+            started.map(|started| Some((started, shown)))
+        }
         Err(start_session::NoRoot) => {
             start_session::say_farewell(&mut connection, &login.user, login.transport).map(|()| None)
         }
     };
     match started {
-        Ok(Some((process, link))) => logged_in::serve(connection, login.user, login.exchange, process, link),
+        Ok(Some(((process, link), root))) => {
+            logged_in::serve(connection, login.user, login.exchange, process, link, root)
+        }
         Ok(None) => ExitStatus::Failed,
         Err(error) => {
             connection.log(&Event::Said { level: Level::Fatal, text: error.to_string() });

@@ -8,12 +8,14 @@ mod environment;
 mod how_ended;
 mod records;
 mod sessions;
+mod spool;
 mod start_command;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use events::Level;
+use events::files;
 use events::monitor::Event;
 use ipc::phases::{ExchangeToSign, LoggedIn, LoggedInAnswer, LoggedInRequest, NotConnected, TerminalSize};
 use ipc::start::SftpGranted;
@@ -31,6 +33,7 @@ use crate::host_keys::NotSigned;
 use crate::key_exchange::SignedExchange;
 use crate::logged_in::how_ended::{how_ended, signal_named};
 use crate::logged_in::sessions::{Sessions, Stage, Terminal};
+use crate::logged_in::spool::Spool;
 
 /// Serves the session process until it ends.
 pub(crate) fn serve(
@@ -39,8 +42,11 @@ pub(crate) fn serve(
     exchange: SignedExchange,
     process: Child,
     link: Answering<LoggedIn>,
+    root: String,
 ) -> ExitStatus {
-    let mut login = ServedLogin { connection, user, exchange, process, link, sessions: Sessions::default() };
+    let spool = user.effective().sftp_event_spool.as_deref().map(Spool::at);
+    let sessions = Sessions::default();
+    let mut login = ServedLogin { connection, user, exchange, process, link, sessions, spool, root };
     // What reading the settings and deciding about the login needed; this part of a connection may last for weeks.
     sys::memory::give_back();
     let over = loop {
@@ -59,6 +65,9 @@ struct ServedLogin {
     process: Child,
     link: Answering<LoggedIn>,
     sessions: Sessions,
+    spool: Option<Spool>,
+    /// What is the root to the client.
+    root: String,
 }
 
 /// Why a login is over.
@@ -150,6 +159,7 @@ impl ServedLogin {
                 self.connection.record_after_login(&event);
                 return Ok(None);
             }
+            LoggedInRequest::RecordFile(event) => return self.record_file(event).map(|()| None),
             LoggedInRequest::Signal { session, name } => {
                 self.signal(session, &name);
                 return Ok(None);
@@ -188,6 +198,30 @@ impl ServedLogin {
             }),
         };
         Ok(Some(answer))
+    }
+
+    /// What has become of a file. A session process that has no files, or that says what cannot be, is not honest.
+    fn record_file(&mut self, event: files::Event) -> Result<(), Over> {
+        if self.user.granted().sftp == SftpGranted::No || !event.is_plausible() {
+            return Err(Over::Misbehaved("told of a file that cannot be".to_owned()));
+        }
+        let event = files::Recorded { root: self.root.clone(), event };
+        self.connection.record_file(&event);
+        let Some(spool) = &mut self.spool else { return Ok(()) };
+        if let Err(why) = spool.put(&event, &self.connection.facts)
+            && spool.lost == 1
+        {
+            let text = format!("SftpEventSpool {}: {why}; events are lost", spool.directory());
+            self.connection.log(&Event::Said { level: Level::Error, text });
+        }
+        Ok(())
+    }
+
+    fn say_what_the_spool_lost(&mut self) {
+        if let Some(spool) = self.spool.as_ref().filter(|spool| spool.lost > 0) {
+            let text = format!("SftpEventSpool {}: {} events were lost", spool.directory(), spool.lost);
+            self.connection.log(&Event::Said { level: Level::Error, text });
+        }
     }
 
     /// Signs the hash of a later key exchange. The hash of the first one is the session id, which login signatures
@@ -292,6 +326,7 @@ impl ServedLogin {
             self.connection.log(&Event::CloseSession { session: session.number });
             session.account(None).iter().for_each(|event| self.connection.log(event));
         }
+        self.say_what_the_spool_lost();
         if orderly { ExitStatus::Success } else { ExitStatus::Failed }
     }
 

@@ -50,6 +50,18 @@ pub(crate) struct Root {
     jail: Option<(String, OwnedFd)>,
 }
 
+impl Root {
+    /// The directory that the client takes for the root, by its name on this host.
+    pub(crate) fn shown(&self, user: &ProvenUser) -> String {
+        let chroot = user.chroot().unwrap_or("/");
+        match &self.jail {
+            Some((directory, _)) if chroot != "/" => format!("{chroot}{directory}"),
+            Some((directory, _)) => directory.clone(),
+            None => chroot.to_owned(),
+        }
+    }
+}
+
 /// Looks at the directories that the login is to be confined to, if there are any.
 pub(crate) fn find_root(connection: &mut Connection, user: &ProvenUser) -> Result<Root, NoRoot> {
     if let Some(directory) = user.chroot() {

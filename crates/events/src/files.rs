@@ -46,6 +46,28 @@ pub enum Event {
     },
 }
 
+/// An event with what the monitor knows of the place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The directory that is the root to the client (ChrootDirectory, `SftpJail`): the event's paths start there.
+    pub root: String,
+    /// What has happened.
+    pub event: Event,
+}
+
+/// For JSON: the event with `root` among its fields.
+impl Serialize for Recorded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut event = serde_json::to_value(&self.event).map_err(serde::ser::Error::custom)?;
+        for fields in event.as_object_mut().into_iter().flat_map(|variant| variant.values_mut()) {
+            if let Some(fields) = fields.as_object_mut() {
+                fields.insert("root".to_owned(), self.root.clone().into());
+            }
+        }
+        event.serialize(serializer)
+    }
+}
+
 /// A path that a client chose. In JSON it is a string; one that is no UTF-8 is an object whose `hex` has its bytes.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct ClientPath(pub Vec<u8>);
@@ -90,7 +112,7 @@ impl Event {
     }
 }
 
-impl Loggable for Event {
+impl Loggable for Recorded {
     const SOURCE: &'static str = "files";
 
     fn level(&self) -> Level {
@@ -99,8 +121,8 @@ impl Loggable for Event {
 
     fn text(&self, facts: &ConnectionFacts) -> String {
         let of = facts.peer_with_user();
-        match self {
-            Self::Uploaded { path, written, milliseconds, complete, discarded, .. } => {
+        match &self.event {
+            Event::Uploaded { path, written, milliseconds, complete, discarded, .. } => {
                 let end = match (complete, discarded) {
                     (_, true) => ", discarded",
                     (false, _) => ", incomplete",
@@ -108,8 +130,8 @@ impl Loggable for Event {
                 };
                 format!("Upload ended: {path} by {of}: {written} bytes in {} s{end}", in_seconds(*milliseconds))
             }
-            Self::Renamed { old, new } => format!("File renamed: {old} to {new} by {of}"),
-            Self::Removed { path } => format!("File removed: {path} by {of}"),
+            Event::Renamed { old, new } => format!("File renamed: {old} to {new} by {of}"),
+            Event::Removed { path } => format!("File removed: {path} by {of}"),
         }
     }
 }

@@ -249,6 +249,8 @@ pub enum HandingOverAnswer {}
 pub enum LoggedInRequest {
     /// Something for the log. Not answered.
     Record(events::session::Event),
+    /// What has become of a file that `internal-sftp` serves, for the stream of events and the spool. Not answered.
+    RecordFile(events::files::Event),
     /// A group for a later group exchange. Answered by [`LoggedInAnswer::Group`].
     ChooseGroup(PrimeSizes),
     /// Sign the hash of a later key exchange. Answered by [`LoggedInAnswer::Signed`].

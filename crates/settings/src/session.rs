@@ -79,5 +79,11 @@ settings_of_one_process! {
         permit_listen: PermitListen = PermitListen,
         /// Whether somebody reads events: then what becomes of files is told beside the log.
         event_log: bool = EventLog => |effective: &Effective| effective.event_log.is_some(),
+        /// Whether what becomes of files is spooled.
+        sftp_event_spool: bool = SftpEventSpool => |effective: &Effective| effective.sftp_event_spool.is_some(),
+        /// Whether new files have another name until they are whole.
+        sftp_atomic_uploads: bool = SftpAtomicUploads,
+        /// Whether uploaded files are summed up.
+        sftp_upload_sha256: bool = SftpUploadSha256,
     }
 }

@@ -9,6 +9,7 @@ mod environment;
 mod event_log;
 mod ip_qos;
 mod jail;
+mod limits;
 mod listen;
 mod numbers;
 mod paths;
@@ -36,6 +37,7 @@ pub use environment::{EnvironmentAssignments, EnvironmentPatterns, PermitUserEnv
 pub use event_log::{EventLog, OptionalEventLog};
 pub use ip_qos::{Dscp, IpQos, ServiceClasses};
 pub use jail::JailPath;
+pub use limits::{OptionalCount, OptionalRate};
 pub use listen::{ListenAddress, ListenAddresses, shown_socket};
 pub use numbers::{Number, Octal, number};
 pub use paths::{

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
+use events::files::{ClientPath, Event};
 use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -19,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("sessions_are_bounded_and_start_once", sessions_are_bounded_and_start_once),
     ("later_hashes_are_signed_and_the_session_id_never_again", later_hashes_are_signed),
     ("names_are_for_sftp_only", names_are_for_sftp_only),
+    ("a_session_that_tells_of_impossible_files_is_ended", a_session_that_tells_of_impossible_files_is_ended),
     ("a_session_that_goes_hangs_up_its_terminals", a_session_that_goes_hangs_up_its_terminals),
     ("a_closed_channel_hangs_up_its_terminal", a_closed_channel_hangs_up_its_terminal),
     ("signals_reach_commands_that_the_client_chose", signals_reach_commands_that_the_client_chose),
@@ -146,6 +148,21 @@ fn names_are_for_sftp_only() {
     assert_eq!(name_of_root(&sftp, ""), Some("root".to_owned()));
     assert_eq!(name_of_root(&sftp, "command=\"/bin/date\""), None);
     assert_eq!(name_of_root(&[], ""), None);
+}
+
+fn a_session_that_tells_of_impossible_files_is_ended() {
+    let sftp = [(Id::Subsystem, "sftp internal-sftp")];
+    let told = |configuration: &[(Id, &str)], options: &str, path: Vec<u8>| {
+        let monitor = Monitor::under(configuration, options);
+        monitor.reach(LOGGED_IN);
+        monitor.send(LOGGED_IN, &LoggedInRequest::RecordFile(Event::Removed { path: ClientPath(path) }));
+        monitor.send_raw(END);
+        monitor.wait();
+        monitor.log().contains("told of a file that cannot be")
+    };
+    assert!(!told(&sftp, "", b"/x".to_vec()));
+    assert!(told(&sftp, "", vec![b'x'; 5000]), "longer than any path");
+    assert!(told(&sftp, "command=\"/bin/date\"", b"/x".to_vec()), "a login without files");
 }
 
 /// A command that lasts, on a terminal whose master is returned.

@@ -150,12 +150,18 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds, jail: Option<sftp::J
     Some(sftp::Client {
         user: start.user.clone(),
         uid,
+        uploads: uploads(&start.settings),
         home: PathBuf::from(&start.home),
         jail,
         address: network.peer_address(),
         open_handles: u32::try_from(open_files.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(u32::MAX),
         input_limit: session_window(),
     })
+}
+
+fn uploads(settings: &SessionSettings) -> sftp::Uploads {
+    let reported = settings.event_log || settings.sftp_event_spool;
+    sftp::Uploads { atomic: settings.sftp_atomic_uploads, reported, digest: reported && settings.sftp_upload_sha256 }
 }
 
 fn take_over(

@@ -57,6 +57,7 @@ impl FakeMonitor {
 
     fn answer(&mut self, request: LoggedInRequest) {
         match request {
+            LoggedInRequest::RecordFile(_) => {}
             LoggedInRequest::Record(event) => self.record.lock().unwrap().events.push(event),
             LoggedInRequest::ChooseGroup(_) => self.link.answer(&LoggedInAnswer::Group(None), &[]).unwrap(),
             LoggedInRequest::SignRekey(exchange) => {

@@ -392,4 +392,13 @@ keywords! {
     /// that the same files never mean more to OpenSSH. Tokens: %h, %u, %U, %%. With ChrootDirectory it lies inside of that.
     /// Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
     sftp_jail, SftpJail, JailPath, ["none"], Anywhere, [Listener, Monitor], Works, Companion;
+    /// Whether a file that a client of internal-sftp makes or empties has another name (.upload- and 32 digits, in the
+    /// same directory) until it is closed. If the connection breaks before, nothing is left of it, and what had the name
+    /// keeps it. Uploads that are resumed are written in place.
+    sftp_atomic_uploads, SftpAtomicUploads, YesNo, ["no"], Anywhere, [Session], Works, Companion;
+    /// A directory outside of any chroot, of the server's user and not writable for everybody, in which each file that a
+    /// client of internal-sftp has written and closed, renamed or removed is told of by a file of JSON, for a script.
+    sftp_event_spool, SftpEventSpool, OptionalPath, ["none"], Anywhere, [Monitor, Session], Works, Companion;
+    /// Whether the SHA-256 of files that are uploaded in order is computed meanwhile, for SftpEventSpool and EventLog.
+    sftp_upload_sha256, SftpUploadSha256, YesNo, ["no"], Anywhere, [Session], Works, Companion;
 }

@@ -69,7 +69,7 @@ impl Kind for RekeyLimits {
 
 /// Digits with an optional fraction and one of B K M G T P E, cut to whole bytes; signed 64 bits must hold it. Blanks and
 /// a sign may come first, and no digits are 0, as theirs (scan_scaled).
-fn scaled_size(text: &str) -> Option<u64> {
+pub(super) fn scaled_size(text: &str) -> Option<u64> {
     let text = text.trim_start_matches([' ', '\t', '\r', '\n', '\u{b}', '\u{c}']);
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use aws_lc_rs::digest;
 use events::session::Event;
 use ipc::phases::LoggedInRequest;
 use sftp::{ByteQueue, Progress, Server, SftpEvent};
@@ -147,5 +148,32 @@ impl sftp::Surroundings for ThroughMonitor<'_> {
     fn home_of(&mut self, user: &str) -> Option<PathBuf> {
         let request = LoggedInRequest::HomeOfUser { user: user.to_owned() };
         self.0.ask_for_name(&request).ok().flatten().map(PathBuf::from)
+    }
+
+    fn file_changed(&mut self, event: events::files::Event) {
+        let _ = self.0.tell(&LoggedInRequest::RecordFile(event));
+    }
+
+    fn new_digest(&self) -> Option<Box<dyn sftp::Digest>> {
+        Some(Box::new(Sha256(digest::Context::new(&digest::SHA256))))
+    }
+}
+
+/// The sum of an uploaded file.
+struct Sha256(digest::Context);
+
+impl std::fmt::Debug for Sha256 {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Sha256")
+    }
+}
+
+impl sftp::Digest for Sha256 {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(self: Box<Self>) -> String {
+        events::files::hex(self.0.finish().as_ref())
     }
 }
