@@ -1,7 +1,7 @@
 //! Phases NamingUser and Authenticating: somebody says who they are and tries to prove it.
 
 use events::Level;
-use events::monitor::{Attempt, Event};
+use events::monitor::Event;
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, HandingOver, MAX_USER_NAME, NamingUser,
     NamingUserAnswer, NamingUserRequest, OfferedKey, VouchingHost,
@@ -10,24 +10,31 @@ use ipc::{Answering, Secret};
 use policy::NoMethodsLeft;
 use settings::values::Method;
 
+use crate::answers::approve_account::approve_account;
 use crate::answers::check_host::check_host;
 use crate::answers::check_password::check_password;
 use crate::answers::check_signature::check_signature;
+use crate::answers::hold_dialogue::{DEVICE, Held, Room, names_device};
 use crate::answers::look_up_user::look_up_user;
 use crate::answers::query_key::{LookedAt, look_at_key};
-use crate::answers::unusable::unusable;
 use crate::banner::banner;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
-use crate::decide::{Decision, Proof, Proofs, ProvenUser};
+use crate::decide::{Complete, Decision, Proof, Proofs, ProvenUser};
 use crate::ending::Ending;
-use crate::failures::{Failure, Failures, Shown, send_away};
+use crate::failures::{Failure, Failures, Shown, deny_access, send_away, too_many};
 use crate::key_exchange::SignedExchange;
 use crate::methods::methods_to_do;
-use crate::preauth_child::{PreauthChild, misbehaved};
+use crate::pam_login::PamLogin;
+use crate::preauth_child::{Bounds, PreauthChild, misbehaved};
 
-/// A login that got in: the link in its next phase, the user, and the exchange that they signed for.
-type LetIn = (Answering<HandingOver>, ProvenUser, SignedExchange);
+/// A login that got in: the link in its next phase, the user, the exchange that they signed for, and PAM's state.
+pub(crate) struct LetIn {
+    pub(crate) link: Answering<HandingOver>,
+    pub(crate) user: ProvenUser,
+    pub(crate) exchange: SignedExchange,
+    pub(crate) pam: Option<PamLogin>,
+}
 
 /// Until somebody is let in. The user is named once: the link goes on in a phase that has no word for names.
 pub(crate) fn authenticate(
@@ -43,11 +50,14 @@ pub(crate) fn authenticate(
     child.answer(connection, &link, &NamingUserAnswer::Named { banner: banner(&candidate) })?;
     let failures = Failures::new(candidate.effective.max_auth_tries, delay, since);
     let proofs = methods_to_do(&candidate.effective).map(Proofs::none_yet);
-    let mut attempts = Attempts { candidate, exchange, failures };
+    let pam = candidate.effective.use_pam.then(PamLogin::default);
+    let mut attempts = Attempts { candidate, exchange, failures, pam };
     let link = link.enter();
     match proofs {
         Ok(proofs) => {
-            attempts.until_let_in(connection, child, link, proofs).map(|(link, user)| (link, user, attempts.exchange))
+            let (link, user) = attempts.until_let_in(connection, child, link, proofs)?;
+            let Attempts { exchange, pam, .. } = attempts;
+            Ok(LetIn { link, user, exchange, pam })
         }
         Err(none_left) => Err(attempts.nobody_can_log_in(connection, child, link, none_left)),
     }
@@ -70,14 +80,21 @@ struct Attempts {
     candidate: Candidate,
     exchange: SignedExchange,
     failures: Failures,
+    /// With UsePAM.
+    pam: Option<PamLogin>,
 }
 
 /// What an attempt came to.
 enum Outcome {
     KeyWouldDo,
+    /// Not answered: the client has gone on to something else.
+    Abandoned(Failure),
     Failed(Failure),
-    LetIn(Box<ProvenUser>, Attempt),
+    Complete(Complete, Shown),
 }
+
+/// The link goes on, and what an attempt came to.
+type Attempted = (Answering<Authenticating>, Outcome);
 
 impl Attempts {
     fn until_let_in(
@@ -89,14 +106,20 @@ impl Attempts {
     ) -> Result<(Answering<HandingOver>, ProvenUser), Ending> {
         loop {
             let request = child.next_request(connection, &mut link)?;
+            if self.failures.are_too_many() {
+                return Err(too_many(connection, child, &link));
+            }
             self.failures.request_came();
-            match self.attempt(connection, &mut proofs, request) {
+            let outcome;
+            (link, outcome) = self.attempt(connection, child, link, &mut proofs, request)?;
+            match outcome {
                 Outcome::KeyWouldDo => child.answer(connection, &link, &AuthenticatingAnswer::KeyWouldDo)?,
+                Outcome::Abandoned(failure) => self.failures.note(&failure, connection),
                 Outcome::Failed(failure) => {
                     self.failures.answer(failure, proofs.offered(), connection, child, &link)?;
                 }
-                Outcome::LetIn(user, attempt) => {
-                    connection.log(&Event::Accepted(attempt));
+                Outcome::Complete(complete, shown) => {
+                    let user = self.let_in(connection, child, &link, complete, shown)?;
                     child.answer(connection, &link, &AuthenticatingAnswer::LoggedIn)?;
                     return Ok((link.enter(), *user));
                 }
@@ -104,13 +127,44 @@ impl Attempts {
         }
     }
 
-    fn attempt(&self, connection: &mut Connection, proofs: &mut Proofs, request: AuthenticatingRequest) -> Outcome {
-        match request {
-            AuthenticatingRequest::None => return self.none(connection, proofs),
-            AuthenticatingRequest::Record(_) => return Outcome::Failed(Failure::of(None)), // taken out by next_request
-            _ => connection.login_was_tried(),
+    /// The last word: what PAM says of the account. What its modules tell is for the user in any case.
+    fn let_in(
+        &mut self,
+        connection: &mut Connection,
+        child: &PreauthChild,
+        link: &Answering<Authenticating>,
+        complete: Complete,
+        shown: Shown,
+    ) -> Result<Box<ProvenUser>, Ending> {
+        let approval = approve_account(connection, child.bounds(link), &self.candidate, self.pam.as_mut())?;
+        if let Some(text) = self.pam.as_mut().and_then(PamLogin::take_messages) {
+            child.answer(connection, link, &AuthenticatingAnswer::Tell(text))?;
         }
-        match request {
+        let Some(approval) = approval else {
+            self.failures.note(&Failure::of(Some(shown)), connection);
+            return Err(deny_access(connection, child, link));
+        };
+        connection.log(&Event::Accepted(shown.attempt(false)));
+        Ok(complete.let_in(&approval))
+    }
+
+    fn attempt(
+        &mut self,
+        connection: &mut Connection,
+        child: &PreauthChild,
+        link: Answering<Authenticating>,
+        proofs: &mut Proofs,
+        request: AuthenticatingRequest,
+    ) -> Result<Attempted, Ending> {
+        if let Some(pam) = &mut self.pam {
+            pam.tell_what_is_proven(proofs.succeeded());
+        }
+        if !matches!(request, AuthenticatingRequest::None) {
+            connection.login_was_tried();
+        }
+        let bounds = child.bounds(&link);
+        let outcome = match request {
+            AuthenticatingRequest::None => self.none(connection, bounds, proofs)?,
             AuthenticatingRequest::QueryKey(key) if proofs.may_try(Method::PublicKey) => {
                 self.query(connection, proofs, &key)
             }
@@ -120,7 +174,7 @@ impl Attempts {
                 self.signature(connection, proofs, &key, &signature, hostbound)
             }
             AuthenticatingRequest::CheckPassword { password } if proofs.may_try(Method::Password) => {
-                self.password(connection, proofs, &password)
+                self.password(connection, bounds, proofs, &password)?
             }
             AuthenticatingRequest::CheckHost(host) if proofs.may_try(Method::Hostbased) => {
                 self.host(connection, proofs, &host)
@@ -130,26 +184,38 @@ impl Attempts {
                 connection.log(&Event::Said { level: Level::Info, text });
                 Outcome::Failed(Failure::of(Some(Shown::method(Method::Password.name()))))
             }
+            AuthenticatingRequest::BeginDialogue { devices }
+                if names_device(&devices) && proofs.may_try_device(Method::KeyboardInteractive, DEVICE) =>
+            {
+                return self.dialogue(connection, child, link, proofs);
+            }
             AuthenticatingRequest::Unusable { method } => {
-                let shown = unusable(connection, &self.candidate.effective, &method);
-                Outcome::Failed(Failure::of(shown.map(Shown::method)))
+                let text = format!("method {method} is not offered");
+                connection.log(&Event::Said { level: Level::Debug1, text });
+                Outcome::Failed(Failure::of(None))
             }
             _ => Outcome::Failed(Failure::of(None)),
-        }
+        };
+        Ok((link, outcome))
     }
 
     /// `none`: a question, unless empty passwords may log in (RFC 4252 section 5.2).
-    fn none(&self, connection: &mut Connection, proofs: &mut Proofs) -> Outcome {
-        let nothing = Failure { shown: None, is_none: true, partial: false };
+    fn none(
+        &mut self,
+        connection: &mut Connection,
+        bounds: Bounds<'_>,
+        proofs: &mut Proofs,
+    ) -> Result<Outcome, Ending> {
         if !proofs.may_try(Method::None) {
-            return Outcome::Failed(nothing);
+            return Ok(Outcome::Failed(Failure { shown: None, is_none: true, partial: false }));
         }
         let shown = Shown::method(Method::None.name());
-        let proven = check_password(connection, &self.candidate, Method::None, &Secret::new(b""));
-        match self.settle(connection, proofs, shown, proven.as_ref().map(Proof::Password)) {
+        let (candidate, pam, empty) = (&self.candidate, self.pam.as_mut(), Secret::new(b""));
+        let proven = check_password(connection, bounds, candidate, pam, Method::None, &empty)?;
+        Ok(match self.settle(connection, proofs, shown, proven.as_ref().map(Proof::Password)) {
             Outcome::Failed(failure) => Outcome::Failed(Failure { is_none: true, ..failure }),
             outcome => outcome,
-        }
+        })
     }
 
     fn query(&self, connection: &mut Connection, proofs: &Proofs, key: &OfferedKey) -> Outcome {
@@ -177,10 +243,48 @@ impl Attempts {
         self.settle(connection, proofs, shown_key(&checked.looked_at), proof)
     }
 
-    fn password(&self, connection: &mut Connection, proofs: &mut Proofs, password: &Secret) -> Outcome {
-        let proven = check_password(connection, &self.candidate, Method::Password, password);
+    fn password(
+        &mut self,
+        connection: &mut Connection,
+        bounds: Bounds<'_>,
+        proofs: &mut Proofs,
+        password: &Secret,
+    ) -> Result<Outcome, Ending> {
+        let (candidate, pam) = (&self.candidate, self.pam.as_mut());
+        let proven = check_password(connection, bounds, candidate, pam, Method::Password, password)?;
+        self.heed_tries(proofs);
         let shown = Shown::method(Method::Password.name());
-        self.settle(connection, proofs, shown, proven.as_ref().map(Proof::Password))
+        Ok(self.settle(connection, proofs, shown, proven.as_ref().map(Proof::Password)))
+    }
+
+    /// `keyboard-interactive`: the link is in a phase of its own until the dialogue is over.
+    fn dialogue(
+        &mut self,
+        connection: &mut Connection,
+        child: &PreauthChild,
+        link: Answering<Authenticating>,
+        proofs: &mut Proofs,
+    ) -> Result<Attempted, Ending> {
+        let shown = Shown::method("keyboard-interactive/pam");
+        let Some(pam) = &mut self.pam else { return Ok((link, Outcome::Failed(Failure::of(None)))) };
+        let (alarming, since) = (self.failures.is_alarming(shown.method), sys::clock::monotonic());
+        let mut room = Room { connection, child, candidate: &self.candidate, pam, alarming, since };
+        let (link, held) = room.hold_dialogue(link)?;
+        self.failures.count_time_from(room.since);
+        self.heed_tries(proofs);
+        let outcome = match held {
+            Held::Proven(proven) => self.settle(connection, proofs, shown, Some(Proof::Dialogue(&proven))),
+            Held::Failed => Outcome::Failed(Failure::of(Some(shown))),
+            Held::Abandoned => Outcome::Abandoned(Failure::of(Some(shown))),
+        };
+        Ok((link, outcome))
+    }
+
+    /// PAM's modules may count attempts, too.
+    fn heed_tries(&self, proofs: &mut Proofs) {
+        if self.pam.as_ref().is_some_and(PamLogin::wants_no_more_tries) {
+            proofs.withdraw(&[Method::Password, Method::KeyboardInteractive]);
+        }
     }
 
     fn host(&self, connection: &mut Connection, proofs: &mut Proofs, host: &VouchingHost) -> Outcome {
@@ -203,7 +307,7 @@ impl Attempts {
     ) -> Outcome {
         let decision = proof.map(|proof| proofs.decide(connection, &self.candidate, proof));
         match decision.unwrap_or(Decision::No) {
-            Decision::LetIn(user) => Outcome::LetIn(user, shown.attempt(false)),
+            Decision::Complete(complete) => Outcome::Complete(complete, shown),
             Decision::Partial => {
                 connection.log(&Event::Partial(shown.attempt(false)));
                 Outcome::Failed(Failure::partial_success())

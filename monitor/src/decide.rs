@@ -10,7 +10,9 @@ use settings::text::from_path;
 use settings::values::Method;
 use sys::identity::{Account, Identity};
 
+use crate::answers::approve_account::Approval;
 use crate::answers::check_password::PasswordProven;
+use crate::answers::hold_dialogue::DialogueProven;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
 use crate::words::split;
@@ -20,6 +22,9 @@ pub(crate) struct Proofs {
     methods: MethodsToDo,
     used_keys: Vec<PublicKey>,
     restrictions: Restrictions,
+    must_change_password: bool,
+    /// One line for each method that has succeeded.
+    succeeded: String,
 }
 
 /// A credential that was proven. What stands in each kind can be made by the file of `answers` that checked it alone.
@@ -31,16 +36,24 @@ pub(crate) enum Proof<'a> {
     Host { allowed: &'a HostAllowed, proven: &'a SignatureProven },
     /// `password`, or `none` with an empty one.
     Password(&'a PasswordProven),
+    /// `keyboard-interactive`
+    Dialogue(&'a DialogueProven),
 }
 
 /// What a proof comes to.
 pub(crate) enum Decision {
-    /// The login is complete.
-    LetIn(Box<ProvenUser>),
+    /// Nothing more is to be proven.
+    Complete(Complete),
     /// Another method is still to do.
     Partial,
     /// No.
     No,
+}
+
+/// A login in which everything is proven. What is left is a word about the account.
+pub(crate) struct Complete {
+    user: Box<ProvenUser>,
+    must_change_password: bool,
 }
 
 /// A user who has proven to be one, with everything that the login may do. Nothing outside of this file can make one,
@@ -55,11 +68,14 @@ pub(crate) struct ProvenUser {
     sftp_jail: Verdict<Option<PathBuf>>,
     home: String,
     shell: String,
+    must_change_password: bool,
+    succeeded: String,
 }
 
 impl Proofs {
     pub(crate) fn none_yet(methods: MethodsToDo) -> Self {
-        Self { methods, used_keys: Vec::new(), restrictions: Restrictions::none() }
+        let (used_keys, succeeded) = (Vec::new(), String::new());
+        Self { methods, used_keys, restrictions: Restrictions::none(), must_change_password: false, succeeded }
     }
 
     /// Keys that have already proven something: each counts once.
@@ -70,6 +86,21 @@ impl Proofs {
     /// Names of the methods that can continue.
     pub(crate) fn offered(&self) -> Vec<String> {
         self.methods.offered().into_iter().map(str::to_owned).collect()
+    }
+
+    /// One line for each method that has succeeded, with its key: SSH_AUTH_INFO_0.
+    pub(crate) fn succeeded(&self) -> &str {
+        &self.succeeded
+    }
+
+    /// Whether a device of a method is looked at now.
+    pub(crate) fn may_try_device(&self, method: Method, device: &str) -> bool {
+        self.methods.may_try_device(method, device)
+    }
+
+    /// Takes methods away for the rest of the connection.
+    pub(crate) fn withdraw(&mut self, methods: &[Method]) {
+        methods.iter().for_each(|method| self.methods.withdraw(*method));
     }
 
     /// Whether a method is looked at now.
@@ -87,17 +118,39 @@ impl Proofs {
         let Ok(restrictions) = verdict.outcome else { return Decision::No };
         // Restrictions of all credentials of a login add up.
         let Ok(restrictions) = self.restrictions.clone().restrict_by(restrictions) else { return Decision::No };
-        match self.methods.succeeded(proof.method(), proof.device()) {
+        let progress = self.methods.succeeded(proof.method(), proof.device());
+        if progress == Progress::NotCalledFor {
+            return Decision::No;
+        }
+        self.must_change_password |= proof.must_change_password();
+        self.succeeded.push_str(&proof.line());
+        match progress {
             Progress::NotCalledFor => Decision::No,
             Progress::Partial => {
                 self.restrictions = restrictions;
                 self.used_keys.extend(proof.key().cloned());
                 Decision::Partial
             }
-            Progress::Complete => {
-                ProvenUser::new(candidate, &restrictions).map_or(Decision::No, |user| Decision::LetIn(Box::new(user)))
-            }
+            Progress::Complete => match ProvenUser::new(candidate, &restrictions, &self.succeeded) {
+                Some(user) => {
+                    let must_change_password = self.must_change_password;
+                    Decision::Complete(Complete { user: Box::new(user), must_change_password })
+                }
+                None => Decision::No,
+            },
         }
+    }
+}
+
+impl Complete {
+    /// The user is in. Who must change their password first gets a terminal for that and nothing else.
+    pub(crate) fn let_in(self, approval: &Approval) -> Box<ProvenUser> {
+        let Self { mut user, must_change_password } = self;
+        if must_change_password || approval.must_change_password() {
+            user.must_change_password = true;
+            user.restrict_to_a_terminal();
+        }
+        user
     }
 }
 
@@ -107,12 +160,27 @@ impl Proof<'_> {
             Self::Key { .. } => Method::PublicKey,
             Self::Host { .. } => Method::Hostbased,
             Self::Password(proven) => proven.method(),
+            Self::Dialogue(_) => Method::KeyboardInteractive,
         }
+    }
+
+    /// As ExposeAuthInfo and PAM's modules get it.
+    fn line(self) -> String {
+        let device = self.device().map(|device| format!("/{device}")).unwrap_or_default();
+        let key = self.key().map(|key| format!(" {} {}", key.key_type().name(), key.base64())).unwrap_or_default();
+        format!("{}{device}{key}\n", self.method().name())
+    }
+
+    fn must_change_password(self) -> bool {
+        matches!(self, Self::Password(proven) if proven.must_change())
     }
 
     /// What AuthenticationMethods can name behind a colon.
     fn device(self) -> Option<&'static str> {
-        None
+        match self {
+            Self::Dialogue(proven) => Some(proven.device()),
+            Self::Key { .. } | Self::Host { .. } | Self::Password(_) => None,
+        }
     }
 
     /// A key counts once in a login.
@@ -120,7 +188,7 @@ impl Proof<'_> {
         match self {
             Self::Key { allowed, .. } => Some(allowed.key()),
             Self::Host { allowed, .. } => Some(allowed.key()),
-            Self::Password(_) => None,
+            Self::Password(_) | Self::Dialogue(_) => None,
         }
     }
 
@@ -130,14 +198,16 @@ impl Proof<'_> {
         match self {
             Self::Key { allowed, proven } => policy::public_key_signed(effective, account, from, allowed, proven),
             Self::Host { allowed, proven } => policy::hostbased_signed(effective, account, from, allowed, proven),
-            Self::Password(_) => policy::unrestricted_proof(effective, account, from, self.method()),
+            Self::Password(_) | Self::Dialogue(_) => {
+                policy::unrestricted_proof(effective, account, from, self.method())
+            }
         }
     }
 }
 
 impl ProvenUser {
     /// `None` when the login's root directory cannot be named: it must not go on outside of it.
-    fn new(candidate: &Candidate, restrictions: &Restrictions) -> Option<Self> {
+    fn new(candidate: &Candidate, restrictions: &Restrictions, succeeded: &str) -> Option<Self> {
         let effective = &candidate.effective;
         let grants = policy::grants(effective, restrictions);
         let chroot = policy::chroot_directory(effective, &candidate.facts).ok()?;
@@ -150,6 +220,8 @@ impl ProvenUser {
             sftp_jail: policy::sftp_jail(effective, &candidate.facts),
             home: as_text(&candidate.account.home),
             shell: as_text(&candidate.facts.shell),
+            must_change_password: false,
+            succeeded: succeeded.to_owned(),
             grants,
         })
     }
@@ -179,6 +251,28 @@ impl ProvenUser {
 
     pub(crate) fn shell(&self) -> &str {
         &self.shell
+    }
+
+    /// The login is good for a new password and nothing else.
+    pub(crate) fn must_change_password(&self) -> bool {
+        self.must_change_password
+    }
+
+    /// One line for each method that has succeeded, with its key: what ExposeAuthInfo exposes.
+    pub(crate) fn succeeded_methods(&self) -> &str {
+        &self.succeeded
+    }
+
+    /// A terminal is left, if there was one: nothing else is granted any more.
+    pub(crate) fn restrict_to_a_terminal(&mut self) {
+        let nothing = Restrictions { pty: self.grants.terminal, ..Restrictions::all_but_a_terminal() };
+        self.grants = policy::grants(&self.effective, &nothing);
+        self.granted = Granted { terminal: self.grants.terminal, sftp: SftpGranted::No };
+    }
+
+    /// PAM has added groups (pam_setcred(3)); it runs before any process of the user does.
+    pub(crate) fn gets_groups(&mut self, groups: Vec<u32>) {
+        self.identity.groups = groups;
     }
 
     /// The login's root directory, if it has one of its own.

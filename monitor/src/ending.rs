@@ -69,16 +69,23 @@ impl From<io::Error> for Ending {
     }
 }
 
+impl ExitStatus {
+    /// As the listener reads it.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::GraceTimeOver => 3,
+            Self::ChildCrashed => 4,
+            Self::AuthenticationAttempted => 5,
+            Self::ConnectionRefused => 6,
+            Self::InvalidUser => 7,
+            Self::Failed => 255,
+        }
+    }
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
-        Self::from(match status {
-            ExitStatus::Success => 0,
-            ExitStatus::GraceTimeOver => 3,
-            ExitStatus::ChildCrashed => 4,
-            ExitStatus::AuthenticationAttempted => 5,
-            ExitStatus::ConnectionRefused => 6,
-            ExitStatus::InvalidUser => 7,
-            ExitStatus::Failed => 255,
-        })
+        Self::from(status.number())
     }
 }

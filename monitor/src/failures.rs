@@ -88,8 +88,13 @@ impl Failures {
         self.requests = self.requests.saturating_add(1);
     }
 
+    /// The client has answered in the middle of an attempt: what a failure takes is counted from `since`.
+    pub(crate) fn count_time_from(&mut self, since: Duration) {
+        self.since = since;
+    }
+
     /// Whether this failure must be seen at the default level: half of the attempts are used up, or it is a password.
-    fn is_alarming(&self, method: &str) -> bool {
+    pub(crate) fn is_alarming(&self, method: &str) -> bool {
         self.counted >= self.most.checked_div(2).unwrap_or_default() || method == "password"
     }
 
@@ -100,7 +105,7 @@ impl Failures {
         }
     }
 
-    fn are_too_many(&self) -> bool {
+    pub(crate) fn are_too_many(&self) -> bool {
         self.counted >= self.most || self.requests >= MOST_REQUESTS
     }
 
@@ -108,6 +113,16 @@ impl Failures {
     fn wait(&self) {
         let elapsed = sys::clock::monotonic().saturating_sub(self.since);
         std::thread::sleep(policy::remaining_delay(self.delay, elapsed));
+    }
+
+    /// Counts a failure and tells the log. Dialogues that a client gives up are failures that nobody answers.
+    pub(crate) fn note(&mut self, failure: &Failure, connection: &mut Connection) {
+        if let Some(shown) = failure.shown.clone() {
+            let alarming = self.is_alarming(shown.method);
+            failed_logins::take_note(connection, shown.method);
+            connection.log(&Event::Failed(shown.attempt(alarming)));
+        }
+        self.count(failure);
     }
 
     /// The one place where a failed attempt is answered.
@@ -119,19 +134,29 @@ impl Failures {
         child: &PreauthChild,
         link: &Answering<Authenticating>,
     ) -> Result<(), Ending> {
-        if let Some(shown) = failure.shown.clone() {
-            let alarming = self.is_alarming(shown.method);
-            failed_logins::take_note(connection, shown.method);
-            connection.log(&Event::Failed(shown.attempt(alarming)));
-        }
-        self.count(&failure);
+        self.note(&failure, connection);
         self.wait();
         if self.are_too_many() {
-            connection.log(&Event::TooManyAttempts);
-            return Err(send_away("Too many authentication failures", connection, child, link));
+            return Err(too_many(connection, child, link));
         }
         child.answer(connection, link, &AuthenticatingAnswer::Failed { can_continue, partial: failure.partial })
     }
+}
+
+/// Sends away who has failed too often.
+pub(crate) fn too_many(connection: &mut Connection, child: &PreauthChild, link: &Answering<Authenticating>) -> Ending {
+    connection.log(&Event::TooManyAttempts);
+    send_away("Too many authentication failures", connection, child, link)
+}
+
+/// Sends away whose account PAM does not let in, although everything was proven.
+pub(crate) fn deny_access(
+    connection: &mut Connection,
+    child: &PreauthChild,
+    link: &Answering<Authenticating>,
+) -> Ending {
+    connection.log(&Event::AccessDenied);
+    tell_to_go("Access denied by PAM account configuration", connection, child, link)
 }
 
 /// Has the peer told to go.
@@ -142,6 +167,15 @@ pub(crate) fn send_away(
     link: &Answering<Authenticating>,
 ) -> Ending {
     connection.log(&Event::Disconnecting { why: why.to_owned() });
+    tell_to_go(why, connection, child, link)
+}
+
+fn tell_to_go(
+    why: &str,
+    connection: &mut Connection,
+    child: &PreauthChild,
+    link: &Answering<Authenticating>,
+) -> Ending {
     let answer = AuthenticatingAnswer::Disconnect { reason: PROTOCOL_ERROR, text: why.to_owned() };
     match child.answer(connection, link, &answer) {
         Ok(()) => Ending::PeerSentAway,

@@ -17,6 +17,7 @@
 )]
 
 mod answers;
+mod auth_info_file;
 mod authenticating;
 mod authorized_keys;
 mod banner;
@@ -28,6 +29,7 @@ mod ending;
 mod explain;
 mod failed_logins;
 mod failures;
+mod for_session;
 mod hand_over;
 mod host_keys;
 mod host_name;
@@ -39,8 +41,12 @@ mod lists;
 mod logged_in;
 mod methods;
 mod moduli;
+mod on_a_thread;
+mod pam_login;
+mod pam_session;
 mod preauth_child;
 mod revoked_keys;
+mod shadow_password;
 mod signed_data;
 mod start_child;
 mod start_session;
@@ -52,13 +58,19 @@ use std::process::ExitCode;
 use events::Level;
 use events::monitor::Event;
 use ipc::start::{LINK, MonitorTask};
+use nix::sys::signal::Signal;
+use sys::signals::Signals;
 
+use crate::authenticating::LetIn;
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
 use crate::ending::{Ending, ExitStatus};
+use crate::for_session::ForSession;
 use crate::hand_over::TransportState;
 use crate::key_exchange::SignedExchange;
+use crate::pam_login::PamLogin;
 use crate::preauth_child::PreauthChild;
+use crate::start_session::NoSession;
 
 /// The life of the process.
 #[must_use]
@@ -90,7 +102,11 @@ fn serve(mut connection: Connection) -> ExitStatus {
             if let Ending::Failed(error) = &ending {
                 connection.log(&Event::Said { level: Level::Fatal, text: format!("before login: {error}") });
             }
-            ending.exit_status(&connection)
+            let status = ending.exit_status(&connection);
+            if on_a_thread::is_any_running() {
+                sys::process::end_at_once(status.number());
+            }
+            status
         }
     }
 }
@@ -100,39 +116,52 @@ struct Login {
     user: ProvenUser,
     exchange: SignedExchange,
     transport: TransportState,
+    pam: Option<PamLogin>,
 }
 
 fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
     let (child, link) = PreauthChild::start(connection)?;
     let outcome = key_exchange::exchange_keys(connection, &child, link)
         .and_then(|(link, exchange)| authenticating::authenticate(connection, &child, link, exchange))
-        .and_then(|(link, user, exchange)| {
+        .and_then(|LetIn { link, user, exchange, pam }| {
             let transport = hand_over::take_transport(connection, &child, link)?;
-            Ok(Login { user, exchange, transport })
+            Ok(Login { user, exchange, transport, pam })
         });
     child.end(connection, outcome)
 }
 
 fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
-    connection.user_is_in(login.user.name());
-    let started = match start_session::find_root(&mut connection, &login.user) {
-        Ok(root) => {
-            let shown = root.shown(&login.user);
-            let started = start_session::start_session(&mut connection, &login.user, root, login.transport);
-            started.map(|started| Some((started, shown)))
-        }
-        Err(start_session::NoRoot) => {
-            start_session::say_farewell(&mut connection, &login.user, login.transport).map(|()| None)
-        }
+    let Login { mut user, exchange, transport, pam } = login;
+    connection.user_is_in(user.name());
+    let Ok(root) = start_session::find_root(&mut connection, &user) else {
+        return match start_session::say_farewell(&mut connection, &user, transport) {
+            Ok(()) => ExitStatus::Failed,
+            Err(error) => fatal(&mut connection, &error),
+        };
     };
+    let shown = root.shown(&user);
+    let for_session = match ForSession::make_ready(&mut connection, &mut user, shown, pam) {
+        Ok(for_session) => for_session,
+        Err(error) => return fatal(&mut connection, &error),
+    };
+    // From here on a signal is a reason to undo what was made ready, and then to end.
+    let watched = Signals::block_and_watch(&[Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT]).map_err(NoSession::from);
+    let started = watched.and_then(|signals| {
+        let (process, link) = start_session::start_session(&mut connection, &user, root, transport)?;
+        Ok((signals, process, link))
+    });
     match started {
-        Ok(Some(((process, link), root))) => {
-            logged_in::serve(connection, login.user, login.exchange, process, link, root)
+        Ok((signals, process, link)) => {
+            logged_in::serve(connection, user, exchange, for_session, logged_in::Watched { process, link, signals })
         }
-        Ok(None) => ExitStatus::Failed,
         Err(error) => {
-            connection.log(&Event::Said { level: Level::Fatal, text: error.to_string() });
-            ExitStatus::Failed
+            for_session.undo(&mut connection);
+            fatal(&mut connection, &error)
         }
     }
+}
+
+fn fatal(connection: &mut Connection, error: &dyn std::error::Error) -> ExitStatus {
+    connection.log(&Event::Said { level: Level::Fatal, text: error.to_string() });
+    ExitStatus::Failed
 }

@@ -24,29 +24,39 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use sys::process::{Child, Ended};
+use sys::signals::Signals;
 
 use crate::answers::choose_group::choose_group;
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
 use crate::ending::{ExitStatus, unruly_end};
+use crate::for_session::ForSession;
 use crate::host_keys::NotSigned;
 use crate::key_exchange::SignedExchange;
 use crate::logged_in::how_ended::{how_ended, signal_named};
 use crate::logged_in::sessions::{Sessions, Stage, Terminal};
 use crate::logged_in::spool::Spool;
 
+/// What ends a login, or asks for something.
+pub(crate) struct Watched {
+    pub(crate) process: Child,
+    pub(crate) link: Answering<LoggedIn>,
+    /// Somebody wants this process to end.
+    pub(crate) signals: Signals,
+}
+
 /// Serves the session process until it ends.
 pub(crate) fn serve(
     connection: Connection,
     user: ProvenUser,
     exchange: SignedExchange,
-    process: Child,
-    link: Answering<LoggedIn>,
-    root: String,
+    for_session: ForSession,
+    watched: Watched,
 ) -> ExitStatus {
+    let Watched { process, link, signals } = watched;
     let spool = user.effective().sftp_event_spool.as_deref().map(Spool::at);
     let sessions = Sessions::default();
-    let mut login = ServedLogin { connection, user, exchange, process, link, sessions, spool, root };
+    let mut login = ServedLogin { connection, user, exchange, for_session, process, link, signals, sessions, spool };
     // What reading the settings and deciding about the login needed; this part of a connection may last for weeks.
     sys::memory::give_back();
     let over = loop {
@@ -62,12 +72,12 @@ struct ServedLogin {
     connection: Connection,
     user: ProvenUser,
     exchange: SignedExchange,
+    for_session: ForSession,
     process: Child,
     link: Answering<LoggedIn>,
+    signals: Signals,
     sessions: Sessions,
     spool: Option<Spool>,
-    /// What is the root to the client.
-    root: String,
 }
 
 /// Why a login is over.
@@ -77,6 +87,8 @@ enum Over {
     ProcessEnded,
     /// It said what it must not say.
     Misbehaved(String),
+    /// A signal came: this process is to end.
+    Signalled,
     /// Something failed on our side.
     Failed(io::Error),
 }
@@ -87,7 +99,10 @@ type Answer = (LoggedInAnswer, Vec<OwnedFd>);
 impl ServedLogin {
     /// Waits for something to happen, and deals with it.
     fn turn(&mut self) -> Result<(), Over> {
-        let (asked, process_ended) = self.wait()?;
+        let (asked, process_ended, signalled) = self.wait()?;
+        if signalled {
+            return Err(Over::Signalled);
+        }
         self.report_ended_commands()?;
         if asked {
             return self.serve_request();
@@ -95,9 +110,9 @@ impl ServedLogin {
         if process_ended { Err(Over::ProcessEnded) } else { Ok(()) }
     }
 
-    fn wait(&self) -> Result<(bool, bool), Over> {
+    fn wait(&self) -> Result<(bool, bool, bool), Over> {
         let commands = self.sessions.iter().filter_map(|session| session.command()).map(Child::pidfd);
-        let mut watched: Vec<PollFd<'_>> = [self.link.socket(), self.process.pidfd()]
+        let mut watched: Vec<PollFd<'_>> = [self.link.socket(), self.process.pidfd(), self.signals.as_fd()]
             .into_iter()
             .chain(commands)
             .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
@@ -107,7 +122,8 @@ impl ServedLogin {
             Err(error) => return Err(Over::Failed(error.into())),
         }
         let mut ready = watched.iter().map(|one| one.any() == Some(true));
-        Ok((ready.next() == Some(true), ready.next() == Some(true)))
+        let mut is_next = || ready.next() == Some(true);
+        Ok((is_next(), is_next(), is_next()))
     }
 
     /// Tells the session process of commands that have ended; nobody is told when the channel is gone.
@@ -205,7 +221,7 @@ impl ServedLogin {
         if self.user.granted().sftp == SftpGranted::No || !event.is_plausible() {
             return Err(Over::Misbehaved("told of a file that cannot be".to_owned()));
         }
-        let event = files::Recorded { root: self.root.clone(), event };
+        let event = files::Recorded { root: self.for_session.root.clone(), event };
         self.connection.record_file(&event);
         let Some(spool) = &mut self.spool else { return Ok(()) };
         if let Err(why) = spool.put(&event, &self.connection.facts)
@@ -302,7 +318,7 @@ impl ServedLogin {
     /// The session process has gone, or must go: terminals are hung up and nothing of the connection stays.
     fn finish(mut self, over: &Over) -> ExitStatus {
         match over {
-            Over::ProcessEnded => {}
+            Over::ProcessEnded | Over::Signalled => {}
             Over::Misbehaved(what) => {
                 let event = Event::ChildMisbehaved { process: "sshd-session", what: what.clone() };
                 self.connection.log(&event);
@@ -327,6 +343,7 @@ impl ServedLogin {
             session.account(None).iter().for_each(|event| self.connection.log(event));
         }
         self.say_what_the_spool_lost();
+        self.for_session.undo(&mut self.connection);
         if orderly { ExitStatus::Success } else { ExitStatus::Failed }
     }
 

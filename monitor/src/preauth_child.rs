@@ -1,11 +1,13 @@
 //! `sshd-preauth`: started, listened to until the deadline, and ended.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use events::monitor::Event;
-use ipc::phases::{AuthenticatingRequest, HandingOverRequest, KeyExchange, KeyExchangeRequest, NamingUserRequest};
+use ipc::phases::{
+    AuthenticatingRequest, DialogueRequest, HandingOverRequest, KeyExchange, KeyExchangeRequest, NamingUserRequest,
+};
 use ipc::start::PreauthStart;
 use ipc::{Answering, IpcError, Phase};
 use nix::errno::Errno;
@@ -27,6 +29,36 @@ pub(crate) struct PreauthChild {
     deadline: Option<Duration>,
 }
 
+/// What ends every wait before login: LoginGraceTime, and the end of `sshd-preauth`.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds<'a> {
+    child: &'a PreauthChild,
+    link: BorrowedFd<'a>,
+}
+
+impl Bounds<'_> {
+    /// Until `work` is readable. Nothing is read from the link meanwhile.
+    pub(crate) fn wait_for(self, work: BorrowedFd<'_>) -> Result<(), Ending> {
+        loop {
+            let mut watched = [PollFd::new(work, PollFlags::POLLIN), PollFd::new(self.link, PollFlags::empty())];
+            match poll(&mut watched, timeout(self.child.deadline)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(Ending::Failed(error.into())),
+            }
+            if self.child.is_late() {
+                return Err(Ending::GraceTimeOver);
+            }
+            let [work, link] = watched.map(|one| one.any() == Some(true));
+            if work {
+                return Ok(());
+            }
+            if link {
+                return Err(Ending::ChildGone);
+            }
+        }
+    }
+}
+
 /// A request that can be something for the log instead.
 pub(crate) trait BeforeLogin: Sized {
     /// The event, or the request if it is none.
@@ -45,7 +77,7 @@ macro_rules! can_record {
         }
     )* };
 }
-can_record!(KeyExchangeRequest NamingUserRequest AuthenticatingRequest HandingOverRequest);
+can_record!(KeyExchangeRequest NamingUserRequest AuthenticatingRequest DialogueRequest HandingOverRequest);
 
 impl PreauthChild {
     /// Starts it and tells it what it may know.
@@ -92,6 +124,11 @@ impl PreauthChild {
                 Err(request) => return Ok(request),
             }
         }
+    }
+
+    /// What ends waiting for anything else than this child.
+    pub(crate) fn bounds<'a, P: Phase>(&'a self, link: &'a Answering<P>) -> Bounds<'a> {
+        Bounds { child: self, link: link.socket() }
     }
 
     /// Until something is to be read, or the time is over.

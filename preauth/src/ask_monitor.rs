@@ -4,9 +4,9 @@ use std::os::fd::BorrowedFd;
 
 use events::preauth::Event;
 use ipc::phases::{
-    Authenticating, AuthenticatingAnswer, AuthenticatingRequest, ExchangeToSign, HandingOver, HandingOverRequest,
-    KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, ModpGroup, NamingUser, NamingUserAnswer, NamingUserRequest,
-    OfferedKey, PrimeSizes, VouchingHost,
+    Authenticating, AuthenticatingAnswer, AuthenticatingRequest, Dialogue, DialogueAnswer, DialogueRequest,
+    ExchangeToSign, HandingOver, HandingOverRequest, KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, ModpGroup,
+    NamingUser, NamingUserAnswer, NamingUserRequest, OfferedKey, PrimeSizes, VouchingHost,
 };
 use ipc::{Asking, IpcError, Phase, Secret};
 
@@ -35,6 +35,12 @@ impl Recording for NamingUserRequest {
 }
 
 impl Recording for AuthenticatingRequest {
+    fn recording(event: Event) -> Self {
+        Self::Record(event)
+    }
+}
+
+impl Recording for DialogueRequest {
     fn recording(event: Event) -> Self {
         Self::Record(event)
     }
@@ -134,12 +140,48 @@ impl Monitor<Authenticating> {
         self.ask(&AuthenticatingRequest::Unusable { method: method.to_owned() })
     }
 
+    /// Begins a dialogue with the user.
+    pub(crate) fn begin_dialogue(&mut self, devices: String) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::BeginDialogue { devices })
+    }
+
     fn ask(&mut self, request: &AuthenticatingRequest) -> Result<AuthenticatingAnswer, Ending> {
         self.link.ask(request).map_err(monitor_gone)
     }
 
+    /// What the monitor says next: behind words for the user, and behind a dialogue.
+    pub(crate) fn next_answer(&mut self) -> Result<AuthenticatingAnswer, Ending> {
+        let (answer, descriptors) = self.link.receive().map_err(monitor_gone)?;
+        if descriptors.is_empty() { Ok(answer) } else { Err(Ending::MonitorGone) }
+    }
+
+    /// After [`AuthenticatingAnswer::Ask`].
+    pub(crate) fn in_dialogue(self) -> Monitor<Dialogue> {
+        Monitor::over(self.link.enter())
+    }
+
     /// After [`AuthenticatingAnswer::LoggedIn`].
     pub(crate) fn logged_in(self) -> Monitor<HandingOver> {
+        Monitor::over(self.link.enter())
+    }
+}
+
+impl Monitor<Dialogue> {
+    /// What the user answered.
+    pub(crate) fn respond(&mut self, responses: Vec<Secret>) -> Result<DialogueAnswer, Ending> {
+        self.link.ask(&DialogueRequest::Respond(responses)).map_err(monitor_gone)
+    }
+
+    /// The peer tries something else.
+    pub(crate) fn abandon(mut self) -> Result<Monitor<Authenticating>, Ending> {
+        match self.link.ask(&DialogueRequest::Abandon).map_err(monitor_gone)? {
+            DialogueAnswer::Over => Ok(self.over_again()),
+            DialogueAnswer::Ask(_) => Err(Ending::MonitorGone),
+        }
+    }
+
+    /// After [`DialogueAnswer::Over`].
+    pub(crate) fn over_again(self) -> Monitor<Authenticating> {
         Monitor::over(self.link.enter())
     }
 }

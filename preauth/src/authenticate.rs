@@ -8,8 +8,10 @@ use wire::msg::{
     SSH_MSG_USERAUTH_REQUEST, SSH_MSG_USERAUTH_SUCCESS,
 };
 use wire::{Reader, WireError, Write};
+use zeroize::Zeroizing;
 
 use crate::ask_monitor::{Monitor, Recording};
+use crate::dialogue::{self, Held};
 use crate::ending::{self, Ending};
 use crate::next_step::next_step;
 use crate::peer::{Happened, Peer};
@@ -25,10 +27,14 @@ pub(crate) fn authenticate(peer: &mut Peer, monitor: Monitor<NamingUser>) -> Res
     let (mut monitor, claim) = name_user(peer, monitor, &first)?;
     let mut request = first;
     loop {
-        if attempt(peer, &mut monitor, &claim, &request)? == Outcome::LoggedIn {
-            return Ok(monitor.logged_in());
-        }
-        request = next_request(peer, &monitor, &mut service_accepted)?;
+        (monitor, request) = match attempt(peer, monitor, &claim, &request)? {
+            Outcome::LoggedIn(monitor) => return Ok(monitor),
+            Outcome::Interrupted(monitor, request) => (monitor, request),
+            Outcome::GoesOn(monitor) => {
+                let request = next_request(peer, &monitor, &mut service_accepted)?;
+                (monitor, request)
+            }
+        };
     }
 }
 
@@ -39,14 +45,35 @@ struct Claim {
     service: String,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// What one request led to.
 enum Outcome {
-    LoggedIn,
-    GoesOn,
+    LoggedIn(Monitor<HandingOver>),
+    GoesOn(Monitor<Authenticating>),
+    /// The next request came in the middle of a dialogue.
+    Interrupted(Monitor<Authenticating>, Zeroizing<Vec<u8>>),
 }
 
-/// The payload of the next SSH_MSG_USERAUTH_REQUEST; everything else is dealt with here.
-fn next_request<P>(peer: &mut Peer, monitor: &Monitor<P>, service_accepted: &mut bool) -> Result<Vec<u8>, Ending>
+/// The payload of the next SSH_MSG_USERAUTH_REQUEST.
+fn next_request<P>(
+    peer: &mut Peer,
+    monitor: &Monitor<P>,
+    service_accepted: &mut bool,
+) -> Result<Zeroizing<Vec<u8>>, Ending>
+where
+    P: ipc::Phase,
+    P::Request: Recording,
+{
+    next_message(peer, monitor, service_accepted, &[SSH_MSG_USERAUTH_REQUEST])
+}
+
+/// The payload of the next message with one of these numbers; everything else is dealt with here. It may hold a
+/// password.
+pub(crate) fn next_message<P>(
+    peer: &mut Peer,
+    monitor: &Monitor<P>,
+    service_accepted: &mut bool,
+    expected: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Ending>
 where
     P: ipc::Phase,
     P::Request: Recording,
@@ -58,7 +85,7 @@ where
                     accept_service(peer, monitor, &payload)?;
                     *service_accepted = true;
                 }
-                Some(&SSH_MSG_USERAUTH_REQUEST) if *service_accepted => return Ok(payload),
+                Some(number) if *service_accepted && expected.contains(number) => return Ok(Zeroizing::new(payload)),
                 _ => peer.unimplemented(),
             },
             // One exchange is signed before login: nobody needs a second one.
@@ -111,12 +138,17 @@ fn name_user(
     let (banner, monitor) = monitor.look_up_user(shortened(&user).to_owned())?;
     sys::title::set(&format!("sshd: {} [net]", events::visible(shortened(&user))));
     if let Some(text) = banner {
-        let mut message = vec![SSH_MSG_USERAUTH_BANNER];
-        message.put_string(text);
-        message.put_string(""); // language tag
-        peer.send(&message);
+        send_banner(peer, &text);
     }
     Ok((monitor, Claim { user, service }))
+}
+
+/// RFC 4252 section 5.4
+fn send_banner(peer: &mut Peer, text: &str) {
+    let mut message = vec![SSH_MSG_USERAUTH_BANNER];
+    message.put_string(text);
+    message.put_string(""); // language tag
+    peer.send(&message);
 }
 
 /// No account has a name as long as this, so a shortened name is as unknown as the whole one.
@@ -127,24 +159,39 @@ fn shortened(user: &str) -> &str {
 /// One request and its answer.
 fn attempt(
     peer: &mut Peer,
-    monitor: &mut Monitor<Authenticating>,
+    mut monitor: Monitor<Authenticating>,
     claim: &Claim,
     payload: &[u8],
 ) -> Result<Outcome, Ending> {
-    let request = UserauthRequest::parse(payload).map_err(|error| malformed(error, peer, monitor))?;
+    let request = UserauthRequest::parse(payload).map_err(|error| malformed(error, peer, &monitor))?;
     if request.user != claim.user || request.service != claim.service {
         let why = format!(
             "Change of username or service not allowed: ({},{}) -> ({},{})",
             claim.user, claim.service, request.user, request.service
         );
-        return Err(ending::disconnect(SSH_DISCONNECT_PROTOCOL_ERROR, why, peer, monitor));
+        return Err(ending::disconnect(SSH_DISCONNECT_PROTOCOL_ERROR, why, peer, &monitor));
     }
     let queried = match &request.method {
         Method::QueryKey { key, .. } => Some(key.clone()),
         _ => None,
     };
-    let answer = put_to_monitor(peer, monitor, request.method)?;
-    tell(peer, answer, queried)
+    let mut answer = put_to_monitor(peer, &mut monitor, request.method)?;
+    loop {
+        answer = match answer {
+            AuthenticatingAnswer::Tell(text) => {
+                send_banner(peer, &text);
+                monitor.next_answer()?
+            }
+            AuthenticatingAnswer::Ask(questions) => match dialogue::hold(peer, monitor.in_dialogue(), questions)? {
+                Held::Interrupted(monitor, request) => return Ok(Outcome::Interrupted(monitor, request)),
+                Held::ToItsEnd(ended) => {
+                    monitor = ended;
+                    monitor.next_answer()?
+                }
+            },
+            last => return tell(peer, monitor, last, queried),
+        }
+    }
 }
 
 fn put_to_monitor(
@@ -166,24 +213,31 @@ fn put_to_monitor(
         Method::Password(password) => monitor.check_password(password),
         Method::ChangePassword => monitor.change_password(),
         Method::Host(host) => monitor.check_host(host),
+        Method::KeyboardInteractive { devices } => monitor.begin_dialogue(devices),
         Method::Other(method) => monitor.unusable(&method),
     }
 }
 
 /// The monitor's answer in the peer's language.
-fn tell(peer: &mut Peer, answer: AuthenticatingAnswer, queried: Option<OfferedKey>) -> Result<Outcome, Ending> {
+fn tell(
+    peer: &mut Peer,
+    monitor: Monitor<Authenticating>,
+    answer: AuthenticatingAnswer,
+    queried: Option<OfferedKey>,
+) -> Result<Outcome, Ending> {
     let mut message = Vec::new();
     match (answer, queried) {
         (AuthenticatingAnswer::LoggedIn, _) => {
             peer.send(&[SSH_MSG_USERAUTH_SUCCESS]);
-            return Ok(Outcome::LoggedIn);
+            return Ok(Outcome::LoggedIn(monitor.logged_in()));
         }
         (AuthenticatingAnswer::KeyWouldDo, Some(key)) => {
             message.put_u8(SSH_MSG_USERAUTH_PK_OK);
             message.put_string(&key.algorithm);
             message.put_string(&key.blob);
         }
-        (AuthenticatingAnswer::KeyWouldDo, None) => return Err(Ending::MonitorGone),
+        (AuthenticatingAnswer::KeyWouldDo, None)
+        | (AuthenticatingAnswer::Tell(_) | AuthenticatingAnswer::Ask(_), _) => return Err(Ending::MonitorGone),
         (AuthenticatingAnswer::Failed { can_continue, partial }, _) => {
             message.put_u8(SSH_MSG_USERAUTH_FAILURE);
             message.put_name_list(can_continue.iter().map(String::as_str));
@@ -192,15 +246,14 @@ fn tell(peer: &mut Peer, answer: AuthenticatingAnswer, queried: Option<OfferedKe
         (AuthenticatingAnswer::Disconnect { reason, text }, _) => {
             // The monitor has written the line already.
             peer.say_goodbye(reason, &text);
-
             return Err(Ending::Over);
         }
     }
     peer.send(&message);
-    Ok(Outcome::GoesOn)
+    Ok(Outcome::GoesOn(monitor))
 }
 
-fn malformed<P>(error: WireError, peer: &mut Peer, monitor: &Monitor<P>) -> Ending
+pub(crate) fn malformed<P>(error: WireError, peer: &mut Peer, monitor: &Monitor<P>) -> Ending
 where
     P: ipc::Phase,
     P::Request: Recording,

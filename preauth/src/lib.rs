@@ -18,6 +18,7 @@
 
 mod ask_monitor;
 mod authenticate;
+mod dialogue;
 mod ending;
 mod exchange_keys;
 mod exchange_versions;

@@ -34,6 +34,10 @@ pub(crate) enum Method<'a> {
     /// A new password in place of an expired one.
     ChangePassword,
     Host(VouchingHost),
+    KeyboardInteractive {
+        /// Submethods that the client would like.
+        devices: String,
+    },
     Other(String),
 }
 
@@ -49,6 +53,7 @@ impl<'a> UserauthRequest<'a> {
             b"publickey" => key_method(reader, false)?,
             b"password" => password(reader)?,
             b"hostbased" => vouching_host(reader)?,
+            b"keyboard-interactive" => keyboard_interactive(reader)?,
             hostbound if hostbound == HOSTBOUND.as_bytes() => key_method(reader, true)?,
             other => Method::Other(text(other)),
         };
@@ -88,6 +93,35 @@ fn vouching_host(mut reader: Reader<'_>) -> Result<Method<'_>, WireError> {
     reader.finish()?;
     Ok(Method::Host(VouchingHost { key, host, user, signature }))
 }
+
+/// RFC 4256 section 3.1. The language tag is not looked at.
+fn keyboard_interactive(mut reader: Reader<'_>) -> Result<Method<'_>, WireError> {
+    reader.string()?;
+    let devices = reader.string()?;
+    reader.finish()?;
+    let cut = devices.get(..MAX_DEVICES).unwrap_or(devices);
+    Ok(Method::KeyboardInteractive { devices: text(cut) })
+}
+
+/// Responses of a client (RFC 4256 section 3.4), as many as there were prompts: any other number is an error before
+/// anything is stored (CVE-2002-0639). `None` when the number is wrong.
+pub(crate) fn responses(payload: &[u8], prompts: usize) -> Result<Option<Vec<Secret>>, WireError> {
+    let mut reader = Reader::new(payload);
+    reader.u8()?;
+    if usize::try_from(reader.u32()?) != Ok(prompts) {
+        return Ok(None);
+    }
+    let mut responses = Vec::with_capacity(prompts);
+    for _ in 0..prompts {
+        let response = reader.string()?;
+        responses.push(Secret::new(response.get(..=MAX_PASSWORD).unwrap_or(response)));
+    }
+    reader.finish()?;
+    Ok(Some(responses))
+}
+
+/// Longest list of submethods that is passed on, in bytes: there is one submethod, of three letters.
+const MAX_DEVICES: usize = 256;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -182,7 +216,40 @@ mod tests {
         assert_eq!(password.bytes().len(), MAX_PASSWORD + 1);
     }
 
+    fn info_response(count: u32, responses: &[&str]) -> Vec<u8> {
+        let mut payload = vec![wire::msg::SSH_MSG_USERAUTH_INFO_RESPONSE];
+        payload.put_u32(count);
+        responses.iter().for_each(|response| payload.put_string(response));
+        payload
+    }
+
+    #[test]
+    fn there_are_as_many_responses_as_prompts() {
+        let two = info_response(2, &["a", "b"]);
+        assert_eq!(responses(&two, 2), Ok(Some(vec![Secret::new(b"a"), Secret::new(b"b")])));
+        for prompts in [0, 1, 3] {
+            assert_eq!(responses(&two, prompts), Ok(None));
+        }
+        assert_eq!(responses(&info_response(u32::MAX, &["a"]), 1), Ok(None), "CVE-2002-0639");
+        assert!(responses(&info_response(2, &["a"]), 2).is_err());
+        assert_eq!(responses(&info_response(1, &["a", "b"]), 1), Err(WireError::Trailing));
+    }
+
+    #[test]
+    fn a_dialogue_names_its_submethods() {
+        let mut begin = request("keyboard-interactive");
+        begin.put_string("");
+        begin.put_string("pam,skey");
+        let expected = Method::KeyboardInteractive { devices: "pam,skey".to_owned() };
+        assert_eq!(UserauthRequest::parse(&begin).unwrap().method, expected);
+    }
+
     proptest! {
+        #[test]
+        fn any_responses_are_read_without_panic(bytes: Vec<u8>, prompts in 0usize..40) {
+            let _ = responses(&bytes, prompts);
+        }
+
         #[test]
         fn any_bytes_are_read_without_panic(bytes: Vec<u8>) {
             let _ = UserauthRequest::parse(&bytes);

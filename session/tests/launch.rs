@@ -26,6 +26,7 @@ fn script(script: &str) -> LaunchStart {
         terminal: false,
         greeting: Greeting::default(),
         rc_files: Vec::new(),
+        warning: String::new(),
         only_say: None,
     }
 }

@@ -4,6 +4,7 @@
 pub mod command_line;
 pub mod explain;
 mod jails;
+mod libraries;
 pub mod lint;
 pub mod listen;
 pub mod load;

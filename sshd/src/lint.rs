@@ -173,18 +173,16 @@ mod tests {
             "ChannelTimeout session=1h",
             "PermitTunnel yes",
             "GatewayPorts yes",
-            "ExposeAuthInfo yes",
             "AllowTcpForwarding local",
             "IPQoS none",
             "FingerprintHash md5",
-            "PermitUserEnvironment yes",
             "Match User x\n X11Forwarding yes",
             "Match User x\n UnusedConnectionTimeout 5m",
         ] {
             is_always_said(&format!("{line}\n"), " effect yet");
         }
         is_always_said("LogVerbose x\n", "has no effect: ");
-        for line in ["X11Forwarding yes", "UsePAM yes", "Match User x\n AllowTcpForwarding local"] {
+        for line in ["X11Forwarding yes", "Match User x\n AllowTcpForwarding local"] {
             is_a_remark(&format!("{line}\n"), " effect yet");
         }
         assert!(said("PasswordAuthentication yes\nX11Forwarding no\nAllowTcpForwarding no\n", true).is_empty());

@@ -10,6 +10,7 @@ use events::{ConnectionFacts, Level, Loggable as _};
 use settings::keywords::{Id, ItsFile, Meaning, meaning};
 
 use crate::command_line::{CommandLine, Mode};
+use crate::libraries;
 use crate::lint;
 use crate::listen::host_keys::{self, HostKeys};
 use crate::listen::privilege_separation;
@@ -40,6 +41,10 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
         return print(command_line, &loaded);
     }
     let host_keys = check_keys(command_line, &loaded)?;
+    libraries::check(&loaded.settings.global()).map_err(|missing| {
+        command_line.say(&missing);
+        255
+    })?;
     privilege_separation::check().map_err(|error| {
         command_line.say(&error.to_string());
         255

@@ -60,7 +60,7 @@ fn asks_for_something(keyword: &Keyword, setting: &Setting) -> bool {
 
 fn keeps_away_what_never_comes(setting: &Setting) -> bool {
     match setting {
-        Setting::KbdInteractiveAuthentication(on) | Setting::AllowAgentForwarding(on) => !on,
+        Setting::AllowAgentForwarding(on) => !on,
         Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => *which == Forwarding::No,
         Setting::DisableForwarding(off) => *off,
         Setting::XAuthLocation(None) => true,
@@ -73,14 +73,7 @@ fn keeps_away_what_never_comes(setting: &Setting) -> bool {
 
 /// Whether the line should have kept somebody out, or have ended a session.
 fn restricts(setting: &Setting) -> bool {
-    matches!(
-        setting,
-        Setting::UsePAM(_)
-            | Setting::PAMServiceName(_)
-            | Setting::RevokedKeys(_)
-            | Setting::UnusedConnectionTimeout(_)
-            | Setting::ChannelTimeout(_)
-    )
+    matches!(setting, Setting::RevokedKeys(_) | Setting::UnusedConnectionTimeout(_) | Setting::ChannelTimeout(_))
 }
 
 #[cfg(test)]
@@ -109,8 +102,6 @@ mod tests {
                 (true, "line 4: ChannelTimeout has no effect yet".to_owned()),
             ]
         );
-        let (restricts, text) = said("UsePAM yes\n").remove(0);
-        assert!(restricts && text.starts_with("line 1: UsePAM has not its full effect yet: "), "{text}");
     }
 
     #[test]

@@ -226,6 +226,34 @@ fn account_tool_with_input(program: &str, arguments: &[&str], input: &str) {
     assert!(output.status.success() || missing_mail || thread::panicking(), "{program} {arguments:?}: {output:?}");
 }
 
+/// A PAM service that exists for one test. Needs root.
+#[derive(Debug)]
+pub struct PamService {
+    /// For PAMServiceName.
+    pub name: String,
+}
+
+impl PamService {
+    /// Writes `/etc/pam.d/bulkhead-test-…` with these lines.
+    #[must_use]
+    pub fn new(stack: &str) -> Self {
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let service = Self { name: format!("bulkhead-test-{}-{serial}", std::process::id()) };
+        fs::write(service.path(), stack).expect("a PAM service");
+        service
+    }
+
+    fn path(&self) -> PathBuf {
+        Path::new("/etc/pam.d").join(&self.name)
+    }
+}
+
+impl Drop for PamService {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.path());
+    }
+}
+
 /// Makes a key pair with `ssh-keygen`; returns the private file.
 pub fn make_key(scratch: &Scratch, name: &str, arguments: &[&str]) -> PathBuf {
     let path = scratch.path(name);

@@ -21,6 +21,10 @@ pub enum Event {
     Failed(Attempt),
     /// An attempt to log in succeeded.
     Accepted(Attempt),
+    /// A dialogue goes on: the user is asked.
+    Postponed(Attempt),
+    /// Everything was proven, and PAM says that the account may not be used.
+    AccessDenied,
     /// One of several methods that are needed succeeded.
     Partial(Attempt),
     /// MaxAuthTries.
@@ -94,7 +98,7 @@ impl Event {
     /// Whether theirs writes this line in the unprivileged process, so that it ends in ` [preauth]`.
     #[must_use]
     pub fn is_marked_preauth(&self) -> bool {
-        matches!(self, Self::TooManyAttempts | Self::Disconnecting { .. })
+        matches!(self, Self::TooManyAttempts | Self::Disconnecting { .. } | Self::Postponed(_) | Self::AccessDenied)
     }
 }
 
@@ -106,9 +110,11 @@ impl Loggable for Event {
             Self::Accepted(_) | Self::Partial(_) | Self::Disconnecting { .. } | Self::SessionEnded { .. } => {
                 Level::Info
             }
-            Self::Failed(attempt) if attempt.alarming => Level::Info,
+            Self::Failed(attempt) | Self::Postponed(attempt) if attempt.alarming => Level::Info,
+            Self::AccessDenied => Level::Fatal,
             Self::ConnectionFrom
             | Self::Failed(_)
+            | Self::Postponed(_)
             | Self::StartingSession { .. }
             | Self::UserChild { .. }
             | Self::CloseSession { .. } => Level::Verbose,
@@ -125,6 +131,10 @@ impl Loggable for Event {
             Self::Failed(attempt) => attempt.text("Failed", facts),
             Self::Accepted(attempt) => attempt.text("Accepted", facts),
             Self::Partial(attempt) => attempt.text("Partial", facts),
+            Self::Postponed(attempt) => attempt.text("Postponed", facts),
+            Self::AccessDenied => {
+                format!("Access denied for user {} by PAM account configuration", claimed_user(&facts.who))
+            }
             Self::TooManyAttempts => {
                 format!("maximum authentication attempts exceeded for {} from {peer} ssh2", claimed_user(&facts.who))
             }
@@ -191,6 +201,15 @@ mod tests {
         assert_eq!(
             Event::Accepted(attempt(false)).text(&facts(Who::Authenticating("alice".to_owned()))),
             "Accepted publickey for alice from 192.0.2.7 port 50022 ssh2: ED25519 SHA256:abc"
+        );
+        let asked = Attempt { method: "keyboard-interactive/pam".to_owned(), key: None, alarming: false };
+        assert_eq!(
+            Event::Postponed(asked).text(&facts(Who::Authenticating("alice".to_owned()))),
+            "Postponed keyboard-interactive/pam for alice from 192.0.2.7 port 50022 ssh2"
+        );
+        assert_eq!(
+            Event::AccessDenied.text(&facts(Who::Authenticating("alice".to_owned()))),
+            "Access denied for user alice by PAM account configuration"
         );
         assert_eq!(
             Event::TooManyAttempts.text(&facts(Who::Invalid("admin".to_owned()))),

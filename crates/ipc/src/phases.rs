@@ -5,6 +5,7 @@
 //! | [`KeyExchange`] | `sshd-preauth` | the one signature of the host key |
 //! | [`NamingUser`] | `sshd-preauth` | the one look-up of a user |
 //! | [`Authenticating`] | `sshd-preauth` | the monitor's decision |
+//! | [`Dialogue`] | `sshd-preauth` | the end of one `keyboard-interactive`, then [`Authenticating`] goes on |
 //! | [`HandingOver`] | `sshd-preauth` | the transport's state |
 //! | [`LoggedIn`] | `sshd-session` | the connection |
 //!
@@ -30,6 +31,10 @@ pub struct NamingUser;
 /// A user is named and tries to prove who they are.
 #[derive(Debug)]
 pub struct Authenticating;
+
+/// A user answers questions (RFC 4256). In this phase nothing else can be tried.
+#[derive(Debug)]
+pub struct Dialogue;
 
 /// The monitor has let the user in; the state of the transport is under way.
 #[derive(Debug)]
@@ -67,6 +72,12 @@ impl Phase for LoggedIn {
     type Request = LoggedInRequest;
     type Answer = LoggedInAnswer;
     const NUMBER: u8 = 5;
+}
+
+impl Phase for Dialogue {
+    type Request = DialogueRequest;
+    type Answer = DialogueAnswer;
+    const NUMBER: u8 = 6;
 }
 
 /// Before any user is named.
@@ -175,6 +186,12 @@ pub enum AuthenticatingRequest {
     ChangePassword,
     /// `hostbased` (RFC 4252 section 9).
     CheckHost(VouchingHost),
+    /// `keyboard-interactive` (RFC 4256 section 3.1). Answered by [`AuthenticatingAnswer::Ask`], which opens
+    /// [`Dialogue`], or like any other attempt.
+    BeginDialogue {
+        /// Submethods that the client would like, separated by commas; empty for any.
+        devices: String,
+    },
     /// A method that is not offered, or a request that makes no sense: it counts as a failure.
     Unusable {
         /// The method's name, for the log.
@@ -210,6 +227,10 @@ pub struct VouchingHost {
 /// To [`AuthenticatingRequest`].
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthenticatingAnswer {
+    /// Something for the user to read: SSH_MSG_USERAUTH_BANNER. The answer proper follows.
+    Tell(String),
+    /// The first questions of a dialogue. Opens [`Dialogue`].
+    Ask(Questions),
     /// The key of a query would do: SSH_MSG_USERAUTH_PK_OK.
     KeyWouldDo,
     /// SSH_MSG_USERAUTH_FAILURE.
@@ -228,6 +249,45 @@ pub enum AuthenticatingAnswer {
         /// What to tell the client.
         text: String,
     },
+}
+
+/// What a dialogue asks at once: SSH_MSG_USERAUTH_INFO_REQUEST (RFC 4256 section 3.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Questions {
+    /// What is to be read first; may be empty.
+    pub instruction: String,
+    /// None at all where the user has nothing to say.
+    pub prompts: Vec<Prompt>,
+}
+
+/// One question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// The question.
+    pub text: String,
+    /// Whether what is typed may be seen.
+    pub echo: bool,
+}
+
+/// Answers of a user.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum DialogueRequest {
+    /// Something for the log. Not answered.
+    Record(events::preauth::Event),
+    /// One response for each prompt (RFC 4256 section 3.4), of at most [`MAX_PASSWORD`] bytes, or one more when it was
+    /// longer. Answered by [`DialogueAnswer::Ask`] or [`DialogueAnswer::Over`].
+    Respond(Vec<Secret>),
+    /// The client tries something else instead (RFC 4256 section 3.1). Answered by [`DialogueAnswer::Over`].
+    Abandon,
+}
+
+/// To [`DialogueRequest`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialogueAnswer {
+    /// More questions.
+    Ask(Questions),
+    /// That was all: [`Authenticating`] goes on. Unless the dialogue was abandoned, its outcome follows there.
+    Over,
 }
 
 /// The one thing left to do for the process before login.

@@ -208,6 +208,8 @@ pub struct LaunchStart {
     pub greeting: Greeting,
     /// The first of these files that exists is run by `/bin/sh` before (sshd(8), "SSHRC").
     pub rc_files: Vec<String>,
+    /// What stands on standard error before the command begins; may be empty.
+    pub warning: String,
     /// Nothing is executed, these words are all there is.
     pub only_say: Option<LastWords>,
 }
@@ -215,6 +217,8 @@ pub struct LaunchStart {
 /// What a shell login is greeted with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greeting {
+    /// What PAM's modules have told while the session was opened; may be empty.
+    pub messages: String,
     /// PrintLastLog: a line about the last login, without line end.
     pub last_login: Option<String>,
     /// PrintMotd: the message of the day.

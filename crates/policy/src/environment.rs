@@ -16,12 +16,30 @@ pub fn accepts_client_variable(effective: &Effective, name: &str) -> bool {
 /// The variables of a credential (`environment="…"`) that PermitUserEnvironment lets through.
 #[must_use]
 pub fn key_environment(effective: &Effective, restrictions: &Restrictions) -> Vec<(String, String)> {
-    let permitted = |name: &str| match &effective.permit_user_environment {
-        UserEnvironment::No => false,
-        UserEnvironment::Yes => true,
-        UserEnvironment::Patterns(list) => matches_pattern_list(name, list).is_hit(),
-    };
-    restrictions.environment.iter().filter(|(name, _)| is_name(name) && permitted(name)).cloned().collect()
+    restrictions.environment.iter().filter(|(name, _)| is_permitted(effective, name)).cloned().collect()
+}
+
+/// Longest `~/.ssh/environment` in lines; what stands behind them is not read.
+const MOST_LINES: usize = 1000;
+
+/// The variables of `~/.ssh/environment` that PermitUserEnvironment lets through: `NAME=value` on each line, without
+/// quotes; empty lines and comments are skipped, and so are lines that are nothing of this.
+#[must_use]
+pub fn user_environment(effective: &Effective, text: &[u8]) -> Vec<(String, String)> {
+    let lines = text.split(|byte| *byte == b'\n').take(MOST_LINES).filter_map(|line| std::str::from_utf8(line).ok());
+    let said = lines.map(|line| line.trim_start_matches([' ', '\t'])).filter(|line| !line.starts_with('#'));
+    let variables = said.filter_map(|line| line.split_once('='));
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    variables.filter(|(name, _)| is_permitted(effective, name)).map(owned).collect()
+}
+
+fn is_permitted(effective: &Effective, name: &str) -> bool {
+    is_name(name)
+        && match &effective.permit_user_environment {
+            UserEnvironment::No => false,
+            UserEnvironment::Yes => true,
+            UserEnvironment::Patterns(list) => matches_pattern_list(name, list).is_hit(),
+        }
 }
 
 /// With an `=` inside, a name would set another variable than the one that was allowed.

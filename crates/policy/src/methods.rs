@@ -64,6 +64,20 @@ impl MethodsToDo {
         self.enabled.contains(&method) && self.lists.as_ref().is_none_or(called_for)
     }
 
+    /// Whether a device of a method is looked at. Names of devices are compared whole: `pam2` is not `pam`.
+    #[must_use]
+    pub fn may_try_device(&self, method: Method, device: &str) -> bool {
+        let called_for = |lists: &Vec<Vec<MethodStep>>| {
+            lists.iter().any(|list| list.first().is_some_and(|step| is_done_by(step, method, Some(device))))
+        };
+        self.enabled.contains(&method) && self.lists.as_ref().is_none_or(called_for)
+    }
+
+    /// A method is no longer there for the rest of the connection.
+    pub fn withdraw(&mut self, method: Method) {
+        self.enabled.retain(|enabled| *enabled != method);
+    }
+
     /// A method has succeeded, by a device where the method has such (`keyboard-interactive:pam`): every list that
     /// begins with it gets shorter.
     pub fn succeeded(&mut self, method: Method, device: Option<&str>) -> Progress {

@@ -91,6 +91,19 @@ impl Restrictions {
         }
     }
 
+    /// Nothing but a terminal: for those who must change their password first.
+    #[must_use]
+    pub fn all_but_a_terminal() -> Self {
+        Self {
+            agent_forwarding: false,
+            port_forwarding: false,
+            x11_forwarding: false,
+            user_rc: false,
+            tunnel: TunnelLimit::None,
+            ..Self::none()
+        }
+    }
+
     /// What a line of `authorized_keys` takes away.
     #[must_use]
     pub fn of_line(options: &Options) -> Self {

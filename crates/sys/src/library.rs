@@ -5,6 +5,9 @@ use std::ffi::{CStr, c_void};
 use std::io;
 use std::ptr::NonNull;
 
+/// PAM. The listener makes sure that it is there; the monitor alone uses it.
+pub const LIBPAM: &CStr = c"libpam.so.0";
+
 /// A library in this process. It stays until the process ends: what was loaded may have left threads and handlers
 /// behind that must not lose their code.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +48,17 @@ impl Library {
     }
 }
 
+/// Whether a library could be loaded. It is given up again: this process does not need it.
+///
+/// # Errors
+/// As [`Library::load`].
+pub fn is_there(name: &CStr) -> io::Result<()> {
+    let Library(handle) = Library::load(&[name])?;
+    // SAFETY: a handle of dlopen(3) that nobody else knows; no address of the library was asked for.
+    unsafe { libc::dlclose(handle.as_ptr()) };
+    Ok(())
+}
+
 fn last_error() -> String {
     // SAFETY: returns null, or a string that stays until the next call of this thread.
     let text = unsafe { libc::dlerror() };
@@ -64,6 +78,7 @@ mod tests {
         let library = Library::load(&[c"libbulkhead-no-such.so.9", c"libc.so.6"]).unwrap();
         assert!(library.address(c"getpid").is_ok());
         assert_eq!(library.address(c"no_such_function").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(is_there(c"libc.so.6").is_ok() && is_there(c"libbulkhead-no-such.so.9").is_err());
         let missing = Library::load(&[c"libbulkhead-no-such.so.9"]).unwrap_err();
         assert!(missing.to_string().contains("libbulkhead-no-such.so.9"), "{missing}");
     }

@@ -9,7 +9,7 @@ use events::Level;
 use events::monitor::Event;
 use nix::sys::socket::{getsockopt, sockopt};
 use policy::{AccountFacts, Refusal, ShellState};
-use settings::{Effective, MatchFacts};
+use settings::MatchFacts;
 use sys::identity::{Account, Identity, Shadow};
 
 use crate::candidate::{Candidate, Known, connection_facts};
@@ -27,9 +27,8 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
     let mut from = connection_facts(&connection.facts);
     from.host_name = host_name::look_up(connection, connection.global.use_dns, from.address)?;
     from.routing_domain = routing_domain(connection);
-    let mut effective = connection.settings.resolve(&match_facts(&user, known.as_ref(), &from));
+    let effective = connection.settings.resolve(&match_facts(&user, known.as_ref(), &from));
     connection.follow(&effective);
-    leave_out_pam(connection, &mut effective);
     let verdict = policy::account_gates(&effective, &user, known.as_ref().map(|known| &known.facts), &from);
     connection.user_is_named(&user, verdict.is_allowed());
     connection.log_steps(&verdict.steps);
@@ -37,16 +36,6 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
         (Err(Refusal::ConnectionRefused { .. }), _) => Err(Ending::ConnectionRefused),
         (Ok(()), Some(known)) => Ok(Candidate::who_may_log_in(claimed, user, known, from, effective)),
         _ => Ok(Candidate::decoy(claimed, user, from, effective)),
-    }
-}
-
-/// PAM's part in account checks is not there yet. Until it is, the shadow database is asked instead, which refuses
-/// more: accounts that are locked there, for one. Passwords, which PAM was to check, are not taken at all.
-fn leave_out_pam(connection: &mut Connection, effective: &mut Effective) {
-    if std::mem::replace(&mut effective.use_pam, false) {
-        effective.password_authentication = false;
-        let text = "UsePAM is not supported yet: PAM's account rules do not hold, the shadow database is asked instead";
-        connection.log(&Event::Said { level: Level::Info, text: text.to_owned() });
     }
 }
 

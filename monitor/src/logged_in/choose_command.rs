@@ -31,6 +31,8 @@ pub(super) enum Runs {
     Command(Vec<u8>),
     /// SFTP in the session process: the command line with `internal-sftp` in front.
     Sftp(String),
+    /// passwd(1), since the password has expired.
+    NewPassword,
     /// Nothing but a message.
     OnlySays(LastWords),
 }

@@ -25,6 +25,12 @@ pub(super) struct Ingredients<'a> {
     pub(super) from_client: &'a [(String, String)],
     /// `environment=` of the key, as far as PermitUserEnvironment lets it through.
     pub(super) from_key: &'a [(String, String)],
+    /// `~/.ssh/environment`, as far as PermitUserEnvironment lets it through.
+    pub(super) from_file: &'a [(String, String)],
+    /// What PAM's modules set; none without UsePAM.
+    pub(super) from_pam: Option<&'a [(String, String)]>,
+    /// The file of ExposeAuthInfo.
+    pub(super) exposed_file: Option<&'a str>,
     /// SetEnv
     pub(super) set_env: &'a [(String, String)],
     /// What a forced command replaced.
@@ -43,18 +49,25 @@ impl Environment {
         environment.set("LOGNAME", from.user);
         environment.set("HOME", from.home);
         environment.set("PATH", if from.uid == 0 { ROOT_PATH } else { PATH });
-        environment.set("MAIL", format!("/var/mail/{}", from.user));
+        if from.from_pam.is_none() {
+            environment.set("MAIL", format!("/var/mail/{}", from.user));
+        }
         environment.set("SHELL", from.shell);
         environment.set_all(from.inherited);
         if let Some((_, term)) = from.terminal.filter(|(_, term)| !term.is_empty()) {
             environment.set("TERM", term);
         }
         environment.set_all(from.from_key);
+        environment.set_all(from.from_file);
+        environment.set_all(from.from_pam.unwrap_or_default());
         environment.set_all(from.set_env);
         let (peer, local) = (&from.facts.peer, &from.facts.local);
         environment.set("SSH_CLIENT", format!("{} {} {}", peer.address, peer.port, local.port));
         let connection = format!("{} {} {} {}", peer.address, peer.port, local.address, local.port);
         environment.set("SSH_CONNECTION", connection);
+        if let Some(file) = from.exposed_file {
+            environment.set("SSH_USER_AUTH", file);
+        }
         if let Some((device, _)) = from.terminal {
             environment.set("SSH_TTY", device);
         }
@@ -107,6 +120,9 @@ mod tests {
             terminal: Some(("/dev/pts/3", "xterm")),
             from_client: &owned(from_client),
             from_key: &owned(from_key),
+            from_file: &owned(&[("F", "file"), ("A", "file")]),
+            from_pam: None,
+            exposed_file: None,
             set_env: &owned(set_env),
             original_command: Some(b"id \xff"),
             inherited: &[],

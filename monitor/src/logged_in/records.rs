@@ -19,7 +19,11 @@ impl ServedLogin {
         let last_login = (effective.print_last_log && sys::identity::is_root())
             .then(|| login_records::last_login(self.user.identity().uid).ok().flatten())
             .flatten();
-        Greeting { last_login: last_login.as_ref().map(in_words), message_of_the_day: effective.print_motd }
+        Greeting {
+            messages: self.for_session.pam.as_ref().map(|pam| pam.messages().to_owned()).unwrap_or_default(),
+            last_login: last_login.as_ref().map(in_words),
+            message_of_the_day: effective.print_motd,
+        }
     }
 
     /// Something runs on a session's terminal. Only root can write the records.

@@ -8,12 +8,15 @@ use events::Level;
 use events::monitor::Event;
 use ipc::phases::{LoggedInAnswer, Wanted};
 use ipc::start::{Greeting, LastWords, LaunchStart, SftpGranted};
+use settings::values::UserEnvironment;
 use sys::process::Child;
 
+use crate::auth_info_file::AuthInfoFile;
 use crate::logged_in::choose_command::{Choice, NoSuchSubsystem, Runs, choose};
 use crate::logged_in::environment::{Environment, Ingredients};
 use crate::logged_in::sessions::{Stage, Terminal};
 use crate::logged_in::{Answer, Refusal, ServedLogin};
+use crate::pam_session::PamSession;
 use crate::start_child::start_child;
 
 /// Capacity of the pipes of a command without a terminal, in bytes. Each turn of the session process moves at most
@@ -39,10 +42,9 @@ impl ServedLogin {
             self.sessions.begin(number, most).ok_or(Refusal::new("no more sessions"))?;
         }
         let mut choice = choice.map_err(|NoSuchSubsystem| self.unknown_subsystem(&name))?;
-        if let Some(words) = no_login(self.user.identity().uid) {
-            let text = format!("User {} not allowed because {NO_LOGIN} exists", self.user.name());
-            self.connection.log(&Event::Said { level: Level::Info, text });
-            choice.runs = Runs::OnlySays(words);
+        let on_terminal = self.sessions.open(number).is_some_and(|session| session.terminal.is_some());
+        if let Some(instead) = self.instead(on_terminal) {
+            choice.runs = instead;
         }
         let session = self.sessions.open(number).ok_or(Refusal::new("no such session"))?;
         if !matches!(session.stage, Stage::NotStarted) {
@@ -51,6 +53,27 @@ impl ServedLogin {
         let terminal = session.terminal.take();
         let started = self.run(&choice, terminal.as_ref(), from_client);
         self.note(number, &choice, terminal, started)
+    }
+
+    /// What comes in place of anything that can be asked for or forced.
+    fn instead(&mut self, on_terminal: bool) -> Option<Runs> {
+        if self.user.must_change_password() {
+            return Some(if on_terminal { Runs::NewPassword } else { Runs::OnlySays(no_terminal()) });
+        }
+        match &self.for_session.pam {
+            Some(pam) if pam.is_open() => None,
+            Some(pam) => {
+                let text = pam.messages().to_owned();
+                Some(Runs::OnlySays(LastWords { text, on_standard_error: false, exit_status: 254 }))
+            }
+            // PAM has a module for this.
+            None => {
+                let words = no_login(self.user.identity().uid)?;
+                let text = format!("User {} not allowed because {NO_LOGIN} exists", self.user.name());
+                self.connection.log(&Event::Said { level: Level::Info, text });
+                Some(Runs::OnlySays(words))
+            }
+        }
     }
 
     /// Remembers what runs now, and tells the log.
@@ -115,6 +138,7 @@ impl ServedLogin {
         let effective = user.effective();
         let accepted: Vec<(String, String)> =
             from_client.iter().filter(|(name, _)| policy::accepts_client_variable(effective, name)).cloned().collect();
+        let from_pam = self.for_session.pam.as_ref().map(PamSession::environment);
         let environment = Environment::of(&Ingredients {
             user: user.name(),
             uid: user.identity().uid,
@@ -124,6 +148,9 @@ impl ServedLogin {
             terminal: terminal.map(|terminal| (terminal.device.as_str(), terminal.term.as_str())),
             from_client: &accepted,
             from_key: user.key_environment(),
+            from_file: &self.environment_file(),
+            from_pam: from_pam.as_deref(),
+            exposed_file: self.for_session.exposed.as_ref().map(AuthInfoFile::path),
             set_env: &effective.set_env,
             original_command: choice.original.as_deref(),
             inherited: &inherited(),
@@ -132,21 +159,37 @@ impl ServedLogin {
             Runs::OnlySays(words) => Some(words.clone()),
             _ => None,
         };
+        let changes_password = choice.runs == Runs::NewPassword;
         LaunchStart {
             identity: user.identity_to_become(),
             chroot: user.chroot().map(str::to_owned),
             home: user.home().to_owned(),
-            shell: user.shell().to_owned(),
+            shell: if changes_password { PASSWD.to_owned() } else { user.shell().to_owned() },
             arguments: arguments(user.shell(), &choice.runs),
+            warning: if changes_password { format!("{EXPIRED}{CHANGE_NOW}") } else { String::new() },
             environment: environment.into_strings(),
             terminal: terminal.is_some(),
             greeting: match terminal {
                 Some(_) if choice.runs == Runs::Shell => self.greeting(),
                 _ => Greeting::default(),
             },
-            rc_files: self.rc_files(choice),
+            rc_files: if changes_password { Vec::new() } else { self.rc_files(choice) },
             only_say,
         }
+    }
+
+    /// `~/.ssh/environment`, read with the user's own rights.
+    fn environment_file(&self) -> Vec<(String, String)> {
+        let effective = self.user.effective();
+        if effective.permit_user_environment == UserEnvironment::No {
+            return Vec::new();
+        }
+        let path = format!("{}/.ssh/environment", self.user.home());
+        let mut text = Vec::new();
+        let read = || File::open(&path).and_then(|file| file.take(LONGEST_ENVIRONMENT).read_to_end(&mut text));
+        // Most users have none.
+        let _ = sys::identity::as_user(self.user.identity(), read);
+        policy::user_environment(effective, &text)
     }
 
     /// The user's own file wins over the system's; where it may not be run, the system's is.
@@ -182,6 +225,21 @@ impl ServedLogin {
     }
 }
 
+/// Changes passwords.
+const PASSWD: &str = "/usr/bin/passwd";
+
+/// Theirs' words for whose password has expired.
+const EXPIRED: &str = "WARNING: Your password has expired.\n";
+const CHANGE_NOW: &str = "You must change your password now and log in again!\n";
+
+fn no_terminal() -> LastWords {
+    let text = format!("{EXPIRED}Password change required but no TTY available.\n");
+    LastWords { text, on_standard_error: true, exit_status: 1 }
+}
+
+/// Most of `~/.ssh/environment` that is read, in bytes.
+const LONGEST_ENVIRONMENT: u64 = 1024 * 1024;
+
 /// While this file exists only root gets more than its text.
 const NO_LOGIN: &str = "/etc/nologin";
 
@@ -207,6 +265,7 @@ fn subsystem_name(wanted: &Wanted) -> String {
 fn arguments(shell: &str, runs: &Runs) -> Vec<Vec<u8>> {
     let name = shell.rsplit('/').next().unwrap_or(shell);
     match runs {
+        Runs::NewPassword => vec![b"passwd".to_vec()],
         Runs::Command(command) => vec![name.as_bytes().to_vec(), b"-c".to_vec(), command.clone()],
         _ => vec![format!("-{name}").into_bytes()],
     }

@@ -21,6 +21,7 @@ pub(super) fn show(greeting: &Greeting, home: &Path) {
     if *greeting == Greeting::default() || home.join(HUSHLOGIN).exists() {
         return;
     }
+    let _ = io::stdout().write_all(greeting.messages.as_bytes());
     if let Some(last_login) = &greeting.last_login {
         let _ = writeln!(io::stdout(), "{last_login}");
     }

@@ -79,6 +79,8 @@ fn launch() -> Result<ExitCode, LaunchError> {
     if let Some(words) = &start.only_say {
         return Ok(say_and_end(words));
     }
+    // Nothing can be done when it cannot be written.
+    let _ = io::stderr().write_all(start.warning.as_bytes());
     rc_files::run_first(&start);
     greeting::show(&start.greeting, Path::new(&start.home));
     Err(exec(&start))

@@ -107,7 +107,7 @@ fn not_built(lint: &mut Lint<'_>) {
 fn is_usual(lint: &Lint<'_>, said: &Said) -> bool {
     let in_block = said.block.is_some();
     match &said.setting {
-        Setting::UsePAM(_) | Setting::TrustedUserCAKeys(_) | Setting::HostCertificate(_) => true,
+        Setting::TrustedUserCAKeys(_) | Setting::HostCertificate(_) => true,
         Setting::X11Forwarding(_) => !in_block,
         Setting::AllowTcpForwarding(_) => in_block,
         Setting::AuthorizedKeysCommand(Some(program)) | Setting::AuthorizedPrincipalsCommand(Some(program)) => {

@@ -19,7 +19,7 @@ use super::serving::words;
 use super::sources::SourceLimits;
 use super::{Failure, Start, privilege_separation};
 use crate::command_line::CommandLine;
-use crate::{load, without_effect};
+use crate::{libraries, load, without_effect};
 
 /// Number of the default facility.
 const AUTH: u8 = 4;
@@ -74,6 +74,7 @@ impl Start<'_> {
             said.push(Event::Said { level: Level::Info, text: "sshd: no hostkeys available -- exiting.".to_owned() });
             return Err(Failure { lines: said, status: 1 });
         }
+        libraries::check(&global).map_err(Failure::fatal)?;
         if let Some(destination) = &global.event_log {
             let why = |why: io::Error| Failure { status: 1, ..Failure::fatal(format!("EventLog: {}", words(&why))) };
             event_destination(destination).check().map_err(why)?;

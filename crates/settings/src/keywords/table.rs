@@ -169,9 +169,9 @@ keywords! {
     /// An address to listen on; without a port, on every Port. By default all addresses of this host.
     listen_address, ListenAddress, ListenAddresses, [], Global, [Listener], Works;
     /// Whether PAM checks accounts and sessions, and answers password and keyboard-interactive logins.
-    use_pam, UsePAM, YesNo, ["no"], Global, [Monitor], Partly("accounts are checked with the shadow database, and nobody can log in by password");
+    use_pam, UsePAM, YesNo, ["no"], Global, [Monitor], Works;
     /// The name under which PAM looks up its stack.
-    pam_service_name, PAMServiceName, Word, ["sshd"], Anywhere, [Monitor], Later;
+    pam_service_name, PAMServiceName, Word, ["sshd"], Anywhere, [Monitor], Works;
     /// How long a connection may take to log in; 0 means as long as it likes.
     login_grace_time, LoginGraceTime, Time, ["120"], Global, [Listener], Works;
     /// The first display number for X11 forwarding.
@@ -209,7 +209,7 @@ keywords! {
     /// Whether users may log in by answering questions (PAM).
     kbd_interactive_authentication,
         KbdInteractiveAuthentication / "ChallengeResponseAuthentication" / "SKeyAuthentication", YesNo, ["yes"],
-        Anywhere, [Monitor, Preauth], Later;
+        Anywhere, [Monitor, Preauth], Works;
     /// Whether /etc/motd is printed in interactive sessions.
     print_motd, PrintMotd, YesNo, ["yes"], Global, [Launch], Works;
     /// Whether the time of the last login is printed in interactive sessions.
@@ -248,7 +248,7 @@ keywords! {
     /// The digest of fingerprints in the log.
     fingerprint_hash, FingerprintHash, LastOneOf<FingerprintHash>, ["SHA256"], Global, [Listener, Monitor], Works;
     /// Whether a file tells the session which credentials were used (SSH_USER_AUTH).
-    expose_auth_info, ExposeAuthInfo, YesNo, ["no"], Anywhere, [Monitor], Later;
+    expose_auth_info, ExposeAuthInfo, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// Whether the connection is ended without a login; of use in Match blocks.
     refuse_connection, RefuseConnection, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// The file that holds the listener's process id.
@@ -363,8 +363,7 @@ keywords! {
     /// Addresses that remote forwarding may listen on.
     permit_listen, PermitListen, PermitListens, ["any"], Anywhere, [Monitor, Session], Later;
     /// Whether users may set environment variables in ~/.ssh/environment and authorized_keys.
-    permit_user_environment, PermitUserEnvironment, PermitUserEnvironment, ["no"], Global, [Monitor],
-        Partly("~/.ssh/environment is not read");
+    permit_user_environment, PermitUserEnvironment, PermitUserEnvironment, ["no"], Global, [Monitor], Works;
     /// What signatures of security keys must prove.
     pubkey_auth_options, PubkeyAuthOptions, PubkeyOptions, ["none"], Anywhere, [Monitor], Works;
     /// How long sources that misbehaved are refused.

@@ -138,6 +138,24 @@ impl Drop for WayBack {
     }
 }
 
+/// Runs `work` with these supplementary groups and nothing else changed, and says which groups it left behind. Then the
+/// own groups come back. An unprivileged process keeps its groups.
+///
+/// # Errors
+/// As setgroups(2), getgroups(2); `work` has then not run, or its groups could not be read.
+///
+/// # Aborts
+/// When the own groups cannot be had back.
+pub fn with_groups<T>(groups: &[u32], work: impl FnOnce() -> T) -> io::Result<(T, Vec<u32>)> {
+    if !geteuid().is_root() {
+        return Ok((work(), groups.to_vec()));
+    }
+    let _way_back = WayBack { groups: getgroups()?, gid: getegid(), uid: geteuid() };
+    setgroups(&groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())?;
+    let done = work();
+    Ok((done, getgroups()?.into_iter().map(Gid::as_raw).collect()))
+}
+
 /// Makes `directory` the root of this process and steps into it.
 ///
 /// # Errors
