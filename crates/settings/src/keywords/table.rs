@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Status::{Later, Never, Partly, Works};
+use super::Status::{Later, Never, Works};
 use super::{ItsFile, Keyword, Process, Scope};
 use crate::arguments::{Arguments, parse_plain};
 use crate::paths::{OUR_VERSION, PIDFILE, XAUTH, in_libexecdir, in_sysconfdir};
