@@ -113,6 +113,7 @@ fn lock_down(options: &Options) -> Result<LockedDown, Stop> {
     let _ = sys::local_time::local_time(std::time::SystemTime::now());
     // /proc/self/mem would let a user who may only transfer files run code.
     sys::process::set_no_dump().map_err(|error| stop(format!("not dumpable: {error}")))?;
+    sys::process::outlive_file_size_limit().map_err(|error| stop(format!("signals: {error}")))?;
     let around = sandbox::Surroundings { best_effort: true, ..sandbox::Surroundings::default() };
     sandbox::lock_down(&Policy::SftpServer { read_only: options.read_only }, &around)
         .map_err(|error| stop(format!("sandbox: {error}")))

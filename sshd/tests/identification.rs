@@ -15,7 +15,7 @@ fn greeting(server: &Server) -> String {
 /// A server that calls itself as the companion file says.
 fn server_called(version: &str) -> Server {
     let server = Server::any("VersionAddendum over there\n");
-    assert_eq!(greeting(&server), "SSH-2.0-Bulkhead_0.1 over there\r\n");
+    assert_eq!(greeting(&server), "SSH-2.0-Bulkhead_0.1 like OpenSSH_10.5 over there\r\n");
     server.scratch.file("bulkhead_config", format!("Identification {version}\n"));
     server.signal(Signal::SIGHUP);
     wait_until("the new name is seen", || greeting(&server) == format!("SSH-2.0-{version} over there\r\n"));

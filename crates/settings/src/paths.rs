@@ -29,6 +29,11 @@ pub const OURSELVES: &str = concat!("Bulkhead_", env!("CARGO_PKG_VERSION"));
 pub const OUR_VERSION: &str =
     concat!("Bulkhead_", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
+/// What follows [`OUR_VERSION`] in the identification line, behind a blank, unless Identification names another version.
+/// Clients that look for `OpenSSH` anywhere in the line do so to send the arguments of SFTP's SYMLINK as OpenSSH takes
+/// them, and as everybody else sends them anyway (ARCHITECTURE.md, "Identification").
+pub const OUR_COMMENT: &str = "like OpenSSH_10.5";
+
 /// A file in [`SYSCONFDIR`].
 pub fn in_sysconfdir(name: &str) -> String {
     format!("{SYSCONFDIR}/{name}")

@@ -153,6 +153,17 @@ fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
+/// From now on a write beyond RLIMIT_FSIZE fails with EFBIG, as a write without room on the disk fails, instead of ending
+/// the process by SIGXFSZ.
+///
+/// # Errors
+/// As sigaction(2).
+pub fn outlive_file_size_limit() -> io::Result<()> {
+    // SAFETY: ignoring a signal runs no handler, so nothing can be interrupted by one.
+    unsafe { nix::sys::signal::signal(Signal::SIGXFSZ, nix::sys::signal::SigHandler::SigIgn) }?;
+    Ok(())
+}
+
 /// Gives every signal its default action and blocks none: the state in which a program expects to start.
 ///
 /// # Errors

@@ -72,6 +72,7 @@ impl Told {
         let jail = start.jail.as_ref().and_then(|path| Some(sftp::Jail::below(network.pop()?, PathBuf::from(path))));
         let network = NetworkEnds::from_descriptors(network)?;
         network.send_without_delay();
+        sys::process::outlive_file_size_limit()?;
         let sftp = sftp_client(&start, &network, jail.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         transport::prepare_cryptography();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use config::{Loaded, Message, Severity};
 use events::listener::Event;
 use events::{Destination, EventDestination, Level, LogSettings, facility_named};
+use settings::paths::{OUR_COMMENT, OUR_VERSION};
 use settings::values::{Choice, EventLog, MaxStartups};
 use settings::{Effective, Settings};
 
@@ -176,8 +177,7 @@ fn event_destination(configured: &EventLog) -> EventDestination {
 /// RFC 4253 section 4.2: protocol and software version, then comments.
 fn identification(global: &Effective) -> String {
     let version = format!("SSH-2.0-{}", global.identification);
-    match &global.version_addendum {
-        Some(addendum) => format!("{version} {addendum}"),
-        None => version,
-    }
+    let comment = (global.identification == OUR_VERSION).then_some(OUR_COMMENT);
+    let comments = comment.into_iter().chain(global.version_addendum.as_deref());
+    std::iter::once(version.as_str()).chain(comments).collect::<Vec<_>>().join(" ")
 }

@@ -370,6 +370,7 @@ keywords! {
     per_source_penalties, PerSourcePenalties, Penalties, ["yes"], Global, [Listener], Works;
     /// The software version in the line that the server greets with. Clients switch behaviour by its beginning: OpenSSH's
     /// tells servers whose names begin with OpenSSH that its standard output was closed, which ends ssh host yes | head.
+    /// The default is followed by "like OpenSSH_10.5", which some SFTP clients look for to get symbolic links right.
     identification, Identification, SoftwareVersion, [OUR_VERSION], Global, [Listener], Works, Companion;
     /// Whether the server starts on a kernel that lacks a layer of the sandbox; the log then says which layers hold.
     sandbox_best_effort, SandboxBestEffort, YesNo, ["no"], Global, [Listener], Works, Companion;
