@@ -16,6 +16,7 @@
     )
 )]
 
+mod agent;
 mod answers;
 mod auth_info_file;
 mod authenticating;

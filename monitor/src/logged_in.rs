@@ -6,6 +6,7 @@
 mod choose_command;
 mod environment;
 mod how_ended;
+mod prove_host_keys;
 mod records;
 mod sessions;
 mod spool;
@@ -56,7 +57,8 @@ pub(crate) fn serve(
     let Watched { process, link, signals } = watched;
     let spool = user.effective().sftp_event_spool.as_deref().map(Spool::at);
     let sessions = Sessions::default();
-    let mut login = ServedLogin { connection, user, exchange, for_session, process, link, signals, sessions, spool };
+    let mut login =
+        ServedLogin { connection, user, exchange, for_session, process, link, signals, sessions, spool, proofs: 0 };
     // What reading the settings and deciding about the login needed; this part of a connection may last for weeks.
     sys::memory::give_back();
     let over = loop {
@@ -78,6 +80,8 @@ struct ServedLogin {
     signals: Signals,
     sessions: Sessions,
     spool: Option<Spool>,
+    /// Host keys that were proven so far.
+    proofs: usize,
 }
 
 /// Why a login is over.
@@ -91,6 +95,14 @@ enum Over {
     Signalled,
     /// Something failed on our side.
     Failed(io::Error),
+}
+
+/// An agent that does not sign is no fault of the process that asked.
+fn not_signed(refusal: NotSigned) -> Over {
+    match refusal {
+        NotSigned::Agent(why) => Over::Failed(io::Error::other(why)),
+        other => Over::Misbehaved(other.to_string()),
+    }
 }
 
 /// An answer and the descriptors that go with it.
@@ -188,9 +200,10 @@ impl ServedLogin {
                 (LoggedInAnswer::Group(choose_group(&mut self.connection, &sizes)), Vec::new())
             }
             LoggedInRequest::SignRekey(exchange) => {
-                let signature = self.sign_rekey(&exchange).map_err(|refusal| Over::Misbehaved(refusal.to_string()))?;
+                let signature = self.sign_rekey(&exchange).map_err(not_signed)?;
                 (LoggedInAnswer::Signed(signature), Vec::new())
             }
+            LoggedInRequest::ProveHostKeys(keys) => self.prove_host_keys(&keys)?,
             LoggedInRequest::OpenTerminal { session, term, size } => {
                 self.open_terminal(session, term, size).unwrap_or_else(refused)
             }

@@ -135,6 +135,7 @@ fn start_message(connection: &Connection, user: &ProvenUser, transport: Transpor
         settings: user.effective().for_session(),
         granted: user.granted(),
         host_keys: connection.offered_host_keys.clone(),
+        announced_host_keys: connection.host_keys.public_blobs(),
         transport: transport.into_bytes(),
     }
 }

@@ -118,6 +118,7 @@ fn serve(stream: TcpStream, rekey_bytes: u64, pipes: bool) -> (Ended, Arc<Mutex<
             algorithm: "ssh-ed25519".to_owned(),
             blob: host_key.public().blob().to_vec(),
         }],
+        announced_host_keys: vec![host_key.public().blob().to_vec()],
         transport: postcard::to_stdvec(&transport.into_hand_over()).unwrap(),
     };
     let (ours, theirs) = sys::fd::seqpacket_pair().unwrap();

@@ -1,7 +1,5 @@
 //! `-t`, `-T`, `-G`: is the configuration good, and what does it come to?
 
-mod host_certificates;
-
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -99,20 +97,14 @@ fn lint(command_line: &CommandLine, loaded: &Loaded, host_keys: &HostKeys) -> Re
     if command_line.strict && !warnings.is_empty() { Err(1) } else { Ok(()) }
 }
 
-/// Whether a file holds the certificate of a user.
-pub(crate) fn is_user_certificate(path: &std::path::Path) -> bool {
-    host_certificates::is_user_certificate(path)
-}
-
 /// Bad keys are told and skipped; one good key is enough.
 fn check_keys(command_line: &CommandLine, loaded: &Loaded) -> Result<HostKeys, u8> {
     let global = loaded.settings.global();
     let keys = host_keys::load(&global);
-    let certificates = host_certificates::check(&global, &keys.usable);
     if !command_line.quiet {
         let nobody = ConnectionFacts::none();
         let problems = keys.said.iter().filter(|event| event.level() <= Level::Info).map(|event| event.text(&nobody));
-        problems.chain(certificates).for_each(|problem| command_line.say(&problem));
+        problems.for_each(|problem| command_line.say(&problem));
     }
     // A key that theirs can use passes the test as theirs; the warnings say that it is not used yet.
     if keys.usable.is_empty() && keys.not_supported.is_empty() {

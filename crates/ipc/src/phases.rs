@@ -315,6 +315,10 @@ pub enum LoggedInRequest {
     ChooseGroup(PrimeSizes),
     /// Sign the hash of a later key exchange. Answered by [`LoggedInAnswer::Signed`].
     SignRekey(ExchangeToSign),
+    /// Prove that these are our host keys (`hostkeys-prove-00@openssh.com`). The monitor puts together what is signed,
+    /// from its own session id and its own keys. Answered by [`LoggedInAnswer::HostKeysProven`] or
+    /// [`LoggedInAnswer::Refused`].
+    ProveHostKeys(Vec<Vec<u8>>),
     /// A terminal for a session channel. Answered by [`LoggedInAnswer::Terminal`] or [`LoggedInAnswer::Refused`].
     OpenTerminal {
         /// The session's number, chosen by the asker, unused so far.
@@ -430,6 +434,8 @@ pub enum LoggedInAnswer {
     Group(Option<ModpGroup>),
     /// The signature blob.
     Signed(Vec<u8>),
+    /// The signature blobs, in the order of the keys.
+    HostKeysProven(Vec<Vec<u8>>),
     /// A terminal; brings 1 descriptor: the master side.
     Terminal {
         /// Its device, such as `/dev/pts/3`.

@@ -79,7 +79,7 @@ pub enum Credential {
 
 /// To `sshd-monitor`, inside of [`MonitorTask::Serve`]. Brings, in this order:
 /// [`MonitorStart::network_descriptors`] descriptors of the connection (one socket, or two pipes), the [`seal`]ed `settings::Settings`, the [`seal`]ed list of private host keys
-/// (`Vec<keys::PrivateKey>`), the executables `sshd-preauth`, `sshd-session` and `sshd-launch`, the write end of a pipe
+/// (`Vec<keys::HostKey>`), the executables `sshd-preauth`, `sshd-session` and `sshd-launch`, the write end of a pipe
 /// for [`LOGGED_IN`], and the file of `-E` if the log goes to one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MonitorStart {
@@ -163,6 +163,8 @@ pub struct SessionStart {
     pub granted: Granted,
     /// For key exchanges to come.
     pub host_keys: Vec<OfferedHostKey>,
+    /// The blobs of all our host keys, to be told to the client (`hostkeys-00@openssh.com`).
+    pub announced_host_keys: Vec<Vec<u8>>,
     /// What [`crate::phases::HandingOverRequest::HandOver`] brought.
     pub transport: Vec<u8>,
 }

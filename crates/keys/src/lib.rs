@@ -22,6 +22,7 @@ mod credential;
 mod curve;
 mod error;
 mod fingerprint;
+mod host_key;
 mod key_type;
 pub mod known_hosts;
 mod private;
@@ -33,6 +34,7 @@ pub use certificate::{Certificate, CertificateKind, CriticalOptions, Extensions,
 pub use credential::Credential;
 pub use error::KeyError;
 pub use fingerprint::FingerprintHash;
+pub use host_key::{HostKey, Signer};
 pub use key_type::{KeyType, LoginAlgorithm, login_algorithms};
 pub use private::PrivateKey;
 pub use public::PublicKey;

@@ -1,6 +1,7 @@
 //! Pairs with `preauth/src/ask_monitor.rs::sign_exchange`.
 
 use ipc::phases::ExchangeToSign;
+use ipc::start::OfferedHostKey;
 
 use crate::connection::Connection;
 use crate::host_keys::NotSigned;
@@ -12,7 +13,9 @@ pub(crate) fn sign_exchange(
     connection: &Connection,
     exchange: ExchangeToSign,
 ) -> Result<(Vec<u8>, SignedExchange), NotSigned> {
-    let signature = connection.host_keys.sign(&exchange, &connection.offered_host_keys)?;
-    let host_key_blob = connection.host_keys.public_blob(exchange.host_key)?;
-    Ok((signature, SignedExchange::new(exchange, host_key_blob)))
+    let offered = &connection.offered_host_keys;
+    let signature = connection.host_keys.sign(&exchange, offered)?;
+    let is_it = |key: &&OfferedHostKey| key.index == exchange.host_key && key.algorithm == exchange.algorithm;
+    let shown = offered.iter().find(is_it).ok_or(NotSigned::NoSuchKey(exchange.host_key))?;
+    Ok((signature, SignedExchange::new(exchange, shown.blob.clone())))
 }

@@ -12,7 +12,7 @@ use ipc::phases::{
     NamingUserAnswer, NamingUserRequest, OfferedKey,
 };
 use ipc::start::{MonitorStart, MonitorTask};
-use keys::PrivateKey;
+use keys::{HostKey, PrivateKey, Signer};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::Serialize;
@@ -299,7 +299,7 @@ fn start_monitor(settings: &Settings, network: OwnedFd, log: &PathBuf) -> Child 
         delay_secret: [0; 32],
     };
     let settings = ipc::start::seal("settings", settings).expect("sealed");
-    let host_keys = [PrivateKey::generate_ed25519().expect("a key")];
+    let host_keys = [HostKey::new(Signer::Private(PrivateKey::generate_ed25519().expect("a key")))];
     let host_keys = ipc::start::seal("host keys", &host_keys.as_slice()).expect("sealed");
     let descriptors = [
         network.as_fd(),

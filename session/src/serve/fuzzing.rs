@@ -86,6 +86,7 @@ fn terms() -> Terms {
         terminal: true,
         sftp: None,
         peer_is_openssh: true,
+        announced_host_keys: Vec::new(),
     }
 }
 

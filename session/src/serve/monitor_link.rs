@@ -23,6 +23,8 @@ pub(crate) enum Asked {
     Group,
     /// [`LoggedInRequest::SignRekey`]
     Signature,
+    /// [`LoggedInRequest::ProveHostKeys`]
+    HostKeyProofs,
     /// [`LoggedInRequest::OpenTerminal`] for this channel.
     Terminal(u32),
     /// [`LoggedInRequest::Start`] for this channel.

@@ -90,6 +90,10 @@ impl Told {
             terminal: start.granted.terminal,
             sftp,
             peer_is_openssh: transport.peer_version().is_some_and(is_openssh),
+            announced_host_keys: match transport.peer_version().is_some_and(cannot_hear_of_host_keys) {
+                true => Vec::new(),
+                false => start.announced_host_keys,
+            },
         };
         Ok(Ready {
             runtime,
@@ -198,9 +202,38 @@ fn is_openssh(identification: &str) -> bool {
     identification.splitn(3, '-').nth(2).is_some_and(|software| software.starts_with("OpenSSH"))
 }
 
+/// Clients that are known to end the connection when they are told of host keys (as theirs knows them).
+fn cannot_hear_of_host_keys(identification: &str) -> bool {
+    const OLD: [&str; 12] = [
+        "Cisco-1.",
+        "TeraTerm SSH",
+        "TTSSH/1.5.",
+        "TTSSH/2.1",
+        "TTSSH/2.2",
+        "TTSSH/2.3",
+        "TTSSH/2.4",
+        "TTSSH/2.5",
+        "TTSSH/2.6",
+        "TTSSH/2.70",
+        "TTSSH/2.71",
+        "TTSSH/2.72",
+    ];
+    let software = identification.splitn(3, '-').nth(2).unwrap_or_default();
+    OLD.iter().any(|old| software.starts_with(old))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_openssh;
+    use super::{cannot_hear_of_host_keys, is_openssh};
+
+    #[test]
+    fn old_clients_do_not_hear_of_host_keys() {
+        assert!(cannot_hear_of_host_keys("SSH-2.0-Cisco-1.25"));
+        assert!(cannot_hear_of_host_keys("SSH-2.0-TTSSH/2.72 Win32"));
+        for client in ["SSH-2.0-OpenSSH_9.2p1", "SSH-2.0-TTSSH/2.80 Win32", "SSH-2.0-TTSSH/2.73", "SSH-2.0-PuTTY"] {
+            assert!(!cannot_hear_of_host_keys(client), "{client}");
+        }
+    }
 
     #[test]
     fn only_openssh_is_openssh() {

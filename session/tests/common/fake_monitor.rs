@@ -65,6 +65,9 @@ impl FakeMonitor {
                 let signature = self.host_key.sign(&exchange.algorithm, &exchange.exchange_hash).unwrap();
                 self.link.answer(&LoggedInAnswer::Signed(signature), &[]).unwrap();
             }
+            LoggedInRequest::ProveHostKeys(_) => {
+                self.link.answer(&LoggedInAnswer::Refused { why: "not here".to_owned() }, &[]).unwrap();
+            }
             LoggedInRequest::OpenTerminal { session, .. } => {
                 let pty = sys::pty::open(None).unwrap();
                 self.link.answer(&LoggedInAnswer::Terminal { name: pty.name }, &[pty.master.as_fd()]).unwrap();

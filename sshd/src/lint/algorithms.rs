@@ -1,12 +1,12 @@
 //! Sets of algorithms that leave no client.
 
-use keys::PrivateKey;
+use keys::HostKey;
 use settings::keywords::Id;
 
 use super::Lint;
 use crate::without_effect;
 
-pub(super) fn look(lint: &mut Lint<'_>, host_keys: &[PrivateKey]) {
+pub(super) fn look(lint: &mut Lint<'_>, host_keys: &[HostKey]) {
     let global = lint.global.clone();
     let lists = [
         (Id::KexAlgorithms, !global.kex_algorithms.is_empty()),
@@ -24,9 +24,9 @@ pub(super) fn look(lint: &mut Lint<'_>, host_keys: &[PrivateKey]) {
     host_key_algorithms(lint, host_keys);
 }
 
-fn host_key_algorithms(lint: &mut Lint<'_>, host_keys: &[PrivateKey]) {
+fn host_key_algorithms(lint: &mut Lint<'_>, host_keys: &[HostKey]) {
     let wanted = &lint.global.host_key_algorithms;
-    let usable = |key: &PrivateKey| key.algorithms().iter().any(|name| wanted.iter().any(|wanted| wanted == name));
+    let usable = |key: &HostKey| wanted.iter().any(|name| key.shown_for(name).is_some());
     if !host_keys.is_empty() && !wanted.is_empty() && !host_keys.iter().any(usable) {
         let place = lint.lines(Id::HostKeyAlgorithms).next().map(|(said, _)| said.place);
         lint.warn(place, "no host key has one of the HostKeyAlgorithms, so no client can connect");

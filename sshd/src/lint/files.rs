@@ -10,7 +10,7 @@ use settings::text::to_path;
 use settings::{Place, Said, Setting};
 
 use super::Lint;
-use crate::listen::host_keys::HostKeys;
+use crate::listen::host_keys::{HostKeys, is_user_certificate};
 
 /// Where distributions install their sftp-server: a line that names it comes with the distribution's own file.
 const CUSTOMARY_SFTP_SERVERS: [&str; 5] = [
@@ -186,11 +186,11 @@ fn distance(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-/// Theirs takes a user's certificate for a host certificate without a word; no client will.
+/// Theirs takes a user's certificate for a host certificate without a word; no client will, so it is not offered.
 fn certificate_of_a_user(lint: &mut Lint<'_>) {
     for (said, _) in lint.lines(Id::HostCertificate) {
         let Setting::HostCertificate(files) = &said.setting else { continue };
-        for file in files.iter().filter(|file| crate::test_modes::is_user_certificate(file)) {
+        for file in files.iter().filter(|file| is_user_certificate(file)) {
             lint.warn(said.place, format!("HostCertificate {} is the certificate of a user", file.display()));
         }
     }

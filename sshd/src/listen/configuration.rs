@@ -97,7 +97,7 @@ impl Start<'_> {
         &self,
         settings: &Settings,
         global: &Effective,
-        host_keys: &[keys::PrivateKey],
+        host_keys: &[keys::HostKey],
     ) -> Result<HandedToMonitors, Failure> {
         Ok(HandedToMonitors {
             settings: ipc::start::seal("settings", settings).map_err(Failure::fatal)?,

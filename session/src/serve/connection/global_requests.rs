@@ -25,6 +25,7 @@ impl Connection {
             b"cancel-streamlocal-forward@openssh.com" => {
                 self.stop_listening(&path_listener(reader).map_err(malformed)?, link)?
             }
+            b"hostkeys-prove-00@openssh.com" => return self.prove_host_keys(reader, want_reply, link),
             b"no-more-sessions@openssh.com" => {
                 self.no_more_sessions = true;
                 true

@@ -5,6 +5,7 @@ mod awaited;
 mod channel;
 mod forwarded;
 mod global_requests;
+mod host_keys;
 mod listener;
 mod listening;
 mod opening;
@@ -27,6 +28,7 @@ use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest};
 use wire::{Reader, WireError, Write, msg};
 
 use self::channel::Channel;
+use self::host_keys::HostKeys;
 use self::listening::Listening;
 use self::outbox::Outbox;
 pub(crate) use self::packets::Packets;
@@ -48,6 +50,8 @@ pub(crate) struct Terms {
     pub(crate) sftp: Option<sftp::Client>,
     /// Whether the peer's identification says that it is OpenSSH: it understands `eow@openssh.com`.
     pub(crate) peer_is_openssh: bool,
+    /// The blobs of the host keys that the peer is told of.
+    pub(crate) announced_host_keys: Vec<Vec<u8>>,
 }
 
 /// What became of a packet.
@@ -69,6 +73,7 @@ pub(crate) struct Connection {
     outbox: Outbox,
     held: Vec<u8>,
     listening: Listening,
+    host_keys: HostKeys,
     no_more_sessions: bool,
     next_session: u32,
     /// Which channel gets the first turn.
@@ -77,18 +82,22 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(terms: Terms) -> Self {
-        Self {
+    pub(crate) fn new(mut terms: Terms) -> Self {
+        let host_keys = std::mem::take(&mut terms.announced_host_keys);
+        let mut connection = Self {
             terms,
             channels: Table::default(),
             outbox: Outbox::default(),
             held: Vec::new(),
             listening: Listening::default(),
+            host_keys: HostKeys::default(),
             no_more_sessions: false,
             next_session: 0,
             first_turn: 0,
             title_is_new: true,
-        }
+        };
+        connection.announce_host_keys(&host_keys);
+        connection
     }
 
     /// Deals with one packet of the peer.
@@ -101,7 +110,7 @@ impl Connection {
         let mut reader = Reader::new(packet);
         let number = reader.u8().map_err(|why| Ending::malformed("packet", why))?;
         match number {
-            msg::SSH_MSG_GLOBAL_REQUEST if self.listening.waits_for_monitor() => {
+            msg::SSH_MSG_GLOBAL_REQUEST if self.listening.waits_for_monitor() || self.host_keys.wait_for_monitor() => {
                 self.held.extend_from_slice(packet);
                 return Ok(Received::Held);
             }
@@ -201,6 +210,7 @@ impl Connection {
             Heard::Answer(Asked::Start(channel), answer, descriptors) => {
                 self.start_answered(channel, answer, descriptors, link)
             }
+            Heard::Answer(Asked::HostKeyProofs, answer, _) => self.host_keys_proven(answer),
             Heard::Answer(..) => Err(LinkError::Unasked),
             Heard::OfForwarding(answer, descriptors) => match answer {
                 LoggedInAnswer::Connected { number } => self.connected(number, descriptors),

@@ -2,6 +2,7 @@
 
 mod flow;
 mod forwarding;
+mod host_keys;
 mod last_output;
 mod protocol;
 
@@ -77,6 +78,7 @@ pub(super) fn terms() -> Terms {
             input_limit: session_window(),
         }),
         peer_is_openssh: true,
+        announced_host_keys: Vec::new(),
     }
 }
 
