@@ -8,6 +8,7 @@ use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest, TerminalSize, Wante
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use settings::keywords::Id;
+use wire::Write as _;
 
 use crate::Test;
 use crate::role::{END, LASTS, VIOLATE};
@@ -19,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_terminal_that_is_not_granted_is_refused", a_terminal_that_is_not_granted_is_refused),
     ("sessions_are_bounded_and_start_once", sessions_are_bounded_and_start_once),
     ("later_hashes_are_signed_and_the_session_id_never_again", later_hashes_are_signed),
+    ("host_keys_are_proven_and_nothing_else_is_signed", host_keys_are_proven),
     ("names_are_for_sftp_only", names_are_for_sftp_only),
     ("a_session_that_tells_of_impossible_files_is_ended", a_session_that_tells_of_impossible_files_is_ended),
     ("a_session_that_goes_hangs_up_its_terminals", a_session_that_goes_hangs_up_its_terminals),
@@ -133,6 +135,35 @@ fn later_hashes_are_signed() {
         assert!(monitor.receive_raw().is_none(), "signed {bad:?}");
         monitor_ends(&monitor, MISBEHAVED);
     }
+}
+
+/// What a taken-over session gets signed can only be the proof that a host key of ours is one, on this connection.
+fn host_keys_are_proven() {
+    let monitor = Monitor::plain();
+    monitor.reach(LOGGED_IN);
+    let ask = |keys: &[&[u8]]| -> LoggedInAnswer {
+        let keys = keys.iter().map(|key| key.to_vec()).collect();
+        monitor.ask(LOGGED_IN, &LoggedInRequest::ProveHostKeys(keys)).expect("an answer")
+    };
+    let ours = monitor.host_key.blob().to_vec();
+    let LoggedInAnswer::HostKeysProven(proofs) = ask(&[&ours]) else { panic!("no proof: {}", monitor.log()) };
+    let mut signed = Vec::new();
+    signed.put_string("hostkeys-prove-00@openssh.com");
+    signed.put_string(SESSION_ID);
+    signed.put_string(&ours);
+    let verifies = |message: &[u8]| monitor.host_key.verify("ssh-ed25519", message, &proofs[0]).is_ok();
+    assert!(verifies(&signed) && !verifies(&SESSION_ID) && !verifies(&ours));
+
+    // Neither another key, nor data that somebody wants signed, nor a key with something behind it.
+    let hash = [7; 32];
+    for wanted in [&hash[..], &SESSION_ID, b"", &[ours.clone(), vec![0]].concat(), &signed] {
+        assert!(matches!(ask(&[wanted]), LoggedInAnswer::Refused { .. }), "{wanted:?}");
+    }
+    assert!(matches!(ask(&[&ours, &ours]), LoggedInAnswer::Refused { .. }), "more than there are");
+    // Signatures cost time: there is an end to them.
+    let proven = (0..100).take_while(|_| matches!(ask(&[&ours]), LoggedInAnswer::HostKeysProven(_))).count();
+    assert!(proven < 10, "{proven}");
+    assert_eq!(runs(&monitor, 0, Wanted::Command(b"echo on".to_vec())), "echo on", "and the connection goes on");
 }
 
 fn names_are_for_sftp_only() {

@@ -12,7 +12,7 @@ use ipc::phases::{
     NamingUserAnswer, NamingUserRequest, OfferedKey,
 };
 use ipc::start::{MonitorStart, MonitorTask};
-use keys::{HostKey, PrivateKey, Signer};
+use keys::{HostKey, PrivateKey, PublicKey, Signer};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::Serialize;
@@ -44,6 +44,8 @@ pub(crate) struct Monitor {
     log: PathBuf,
     key_file: PathBuf,
     pub(crate) login_key: PrivateKey,
+    /// The public half.
+    pub(crate) host_key: PublicKey,
 }
 
 impl Drop for Monitor {
@@ -71,8 +73,9 @@ impl Monitor {
         let (network, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("a network");
         let log = scratch_file("log");
-        let process = start_monitor(&settings(&lines), theirs, &log);
-        let monitor = Self { process, network, log, key_file, login_key };
+        let host_key = PrivateKey::generate_ed25519().expect("a key");
+        let process = start_monitor(&settings(&lines), &host_key, theirs, &log);
+        let monitor = Self { process, network, log, key_file, login_key, host_key: host_key.public().clone() };
         monitor.expect_hello();
         monitor
     }
@@ -272,7 +275,7 @@ fn settings(lines: &[(Id, String)]) -> Settings {
     Settings { files: vec!["test".to_owned()], said: lines.iter().rev().map(said).collect(), ..Settings::default() }
 }
 
-fn start_monitor(settings: &Settings, network: OwnedFd, log: &PathBuf) -> Child {
+fn start_monitor(settings: &Settings, host_key: &PrivateKey, network: OwnedFd, log: &PathBuf) -> Child {
     let (ours, theirs) = sys::fd::seqpacket_pair().expect("a link");
     let log_file = File::options().create(true).append(true).open(log).expect("a log");
     let executable = File::open(env!("CARGO_BIN_EXE_sshd-monitor")).expect("the monitor");
@@ -299,7 +302,7 @@ fn start_monitor(settings: &Settings, network: OwnedFd, log: &PathBuf) -> Child 
         delay_secret: [0; 32],
     };
     let settings = ipc::start::seal("settings", settings).expect("sealed");
-    let host_keys = [HostKey::new(Signer::Private(PrivateKey::generate_ed25519().expect("a key")))];
+    let host_keys = [HostKey::new(Signer::Private(host_key.clone()))];
     let host_keys = ipc::start::seal("host keys", &host_keys.as_slice()).expect("sealed");
     let descriptors = [
         network.as_fd(),

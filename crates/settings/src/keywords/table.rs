@@ -286,7 +286,7 @@ keywords! {
     authorized_principals_command_user, AuthorizedPrincipalsCommandUser, OptionalWord, ["none"], Anywhere, [Monitor],
         Works;
     /// The socket of an agent that holds the host keys.
-    host_key_agent, HostKeyAgent, AgentPath, ["none"], Global, [Listener, Monitor], Later;
+    host_key_agent, HostKeyAgent, AgentPath, ["none"], Global, [Listener], Works;
     /// Key exchange methods, the preferred one first.
     kex_algorithms, KexAlgorithms, KexList, [DEFAULT], Global, [Preauth, Session], Works;
     /// Algorithms that a certification authority may sign with.
@@ -325,7 +325,7 @@ keywords! {
         in_sysconfdir("ssh_host_mldsa44_ed25519_key")
     ], Global, [Listener], Works;
     /// A certificate of one of the host keys.
-    host_certificate, HostCertificate, KeyPaths, [], Global, [Listener], Later;
+    host_certificate, HostCertificate, KeyPaths, [], Global, [Listener], Works;
     /// Only these users may log in.
     allow_users, AllowUsers, UserPatterns, [], Anywhere, [Monitor], Works;
     /// These users may not log in.
