@@ -147,7 +147,7 @@ mod tests {
             let socket = agent(name, answer);
             let outcome = sign(&socket, key.public(), "ssh-ed25519", b"hash");
             std::fs::remove_file(&socket).unwrap();
-            outcome.map_err(|error| error.to_string().split(' ').last().unwrap_or_default().to_owned())
+            outcome.map_err(|error| error.to_string().split(' ').next_back().unwrap_or_default().to_owned())
         };
         assert_eq!(ask("right", response(&signed(&key))), Ok(signed(&key)));
         assert_eq!(ask("other", response(&signed(&other))), Err("answer".to_owned()));
