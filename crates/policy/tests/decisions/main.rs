@@ -9,6 +9,7 @@ mod hostbased;
 mod key_options;
 mod narrowing;
 mod past_cves;
+mod precedence;
 mod revoked;
 mod scene;
 mod security_keys;
