@@ -285,7 +285,7 @@ fn authentication_methods_in_layers() {
     let both = [("publickey", Method::PublicKey), ("password", Method::Password)];
     for index in 0..5 * 5 * 2 * 4 {
         let (global, block, holds) = (VALUES[index % 5], VALUES[index / 5 % 5], index / 25 % 2 == 0);
-        let enabled = both.into_iter().enumerate().filter(|(place, _)| index / 50 >> place & 1 == 0);
+        let enabled = both.into_iter().enumerate().filter(|(place, _)| (index / 50) >> place & 1 == 0);
         let enabled: Vec<(&str, Method)> = enabled.map(|(_, method)| method).collect();
         let effective = resolved(&line(global), &[(criterion(holds, index), line(block))]);
         let in_force = block.filter(|_| holds).or(global).filter(|value| *value != "any");
