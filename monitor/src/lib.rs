@@ -40,6 +40,7 @@ mod key_exchange;
 mod list_command;
 mod lists;
 mod logged_in;
+mod login_places;
 mod methods;
 mod moduli;
 mod on_a_thread;
@@ -134,11 +135,16 @@ fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
 fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
     let Login { mut user, exchange, transport, pam } = login;
     connection.user_is_in(user.name());
-    let Ok(root) = start_session::find_root(&mut connection, &user) else {
-        return match start_session::say_farewell(&mut connection, &user, transport) {
-            Ok(()) => ExitStatus::Failed,
-            Err(error) => fatal(&mut connection, &error),
-        };
+    let place = start_session::find_place(&mut connection, &user);
+    let found = place.and_then(|place| Ok((place, start_session::find_root(&mut connection, &user)?)));
+    let (_place_until_the_end, root) = match found {
+        Ok(found) => found,
+        Err(why) => {
+            return match start_session::say_farewell(&mut connection, &user, why, transport) {
+                Ok(()) => ExitStatus::Failed,
+                Err(error) => fatal(&mut connection, &error),
+            };
+        }
     };
     let shown = root.shown(&user);
     let for_session = match ForSession::make_ready(&mut connection, &mut user, shown, pam) {

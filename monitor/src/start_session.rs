@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
 use crate::hand_over::TransportState;
+use crate::login_places::{LoginPlace, LoginPlaces};
 use crate::preauth_child::wait_for;
 use crate::start_child::start_child;
 use crate::{chroot, jail};
@@ -32,13 +33,20 @@ pub(crate) enum NoSession {
     Link(#[from] ipc::IpcError),
 }
 
-/// A login has no root directory to be served in; the log has been told why.
-#[derive(Debug)]
-pub(crate) struct NoRoot;
-
-/// What a client whose root directory cannot be used is told. Which directory it is, and why, is for the log.
-const NO_ROOT: &str = "You are logged in, but the directory that you are to be confined to cannot be used: its owner or \
-    mode is wrong, or it is not there. The administrator finds the details in the server's log.";
+/// Why somebody who is logged in gets no session. The text is what the client is told; what exactly is wrong is for the
+/// log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum NotServed {
+    /// ChrootDirectory or SftpJail
+    #[error(
+        "You are logged in, but the directory that you are to be confined to cannot be used: its owner or mode is \
+         wrong, or it is not there. The administrator finds the details in the server's log."
+    )]
+    NoRoot,
+    /// MaxSessionsPerUser
+    #[error("You are logged in too often: close another connection of yours first.")]
+    TooManyLogins,
+}
 
 /// How long a client may take to be told that there is no session.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -62,28 +70,46 @@ impl Root {
     }
 }
 
+/// Takes one of the user's places, if their number is limited. It is given back with the value.
+pub(crate) fn find_place(connection: &mut Connection, user: &ProvenUser) -> Result<Option<LoginPlace>, NotServed> {
+    if user.effective().max_sessions_per_user.is_none() {
+        return Ok(None);
+    }
+    let places = LoginPlaces::of(user.identity().uid);
+    let taken = places.as_ref().map_err(io::Error::kind).and_then(|places| places.taken().map_err(|why| why.kind()));
+    let verdict = policy::another_login(user.effective(), taken.ok());
+    connection.log_steps(&verdict.steps);
+    verdict.outcome.map_err(|_| NotServed::TooManyLogins)?;
+    places.and_then(LoginPlaces::take).map(Some).map_err(|why| {
+        connection.log(&Event::Said { level: Level::Error, text: format!("MaxSessionsPerUser: {why}") });
+        NotServed::TooManyLogins
+    })
+}
+
 /// Looks at the directories that the login is to be confined to, if there are any.
-pub(crate) fn find_root(connection: &mut Connection, user: &ProvenUser) -> Result<Root, NoRoot> {
+pub(crate) fn find_root(connection: &mut Connection, user: &ProvenUser) -> Result<Root, NotServed> {
     if let Some(directory) = user.chroot() {
         check_chroot(connection, directory)?;
     }
     let verdict = user.sftp_jail();
     connection.log_steps(&verdict.steps);
-    let Some(directory) = verdict.outcome.as_ref().map_err(|_| NoRoot)? else { return Ok(Root { jail: None }) };
+    let Some(directory) = verdict.outcome.as_ref().map_err(|_| NotServed::NoRoot)? else {
+        return Ok(Root { jail: None });
+    };
     let above = Path::new(user.chroot().unwrap_or("/"));
     match jail::open_directory(above, directory, user.identity()) {
         Ok(opened) => Ok(Root { jail: Some((from_path(directory), opened)) }),
         Err(why) => {
             connection.log(&Event::Said { level: Level::Fatal, text: why.to_string() });
-            Err(NoRoot)
+            Err(NotServed::NoRoot)
         }
     }
 }
 
-fn check_chroot(connection: &mut Connection, directory: &str) -> Result<(), NoRoot> {
+fn check_chroot(connection: &mut Connection, directory: &str) -> Result<(), NotServed> {
     let verdict = chroot::check(directory);
     connection.log_steps(&verdict.steps);
-    verdict.outcome.map_err(|_| NoRoot)?;
+    verdict.outcome.map_err(|_| NotServed::NoRoot)?;
     let text = format!("Changed root directory to \"{directory}\"");
     connection.log(&Event::Said { level: Level::Verbose, text });
     Ok(())
@@ -110,11 +136,12 @@ pub(crate) fn start_session(
 pub(crate) fn say_farewell(
     connection: &mut Connection,
     user: &ProvenUser,
+    why: NotServed,
     transport: TransportState,
 ) -> Result<(), NoSession> {
     let start = SessionStart {
         granted: Granted { terminal: false, sftp: SftpGranted::No },
-        farewell: Some(NO_ROOT.to_owned()),
+        farewell: Some(why.to_string()),
         ..start_message(connection, user, transport)
     };
     let (process, _link) = start_process(connection, user, &start, None)?;

@@ -25,6 +25,7 @@ mod facts;
 mod grants;
 mod hostbased;
 mod jail;
+mod login_count;
 mod methods;
 mod password_age;
 mod public_key;
@@ -48,6 +49,7 @@ pub use hostbased::{
     TrustText, host_algorithm_accepted, hostbased, hostbased_signed, offered_host,
 };
 pub use jail::{follows_link_to_jail, forces_internal_sftp, sftp_jail};
+pub use login_count::another_login;
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
 pub use password_age::{PasswordAge, PasswordDays, password_age};
 pub use public_key::{

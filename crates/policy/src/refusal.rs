@@ -186,6 +186,13 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// MaxSessionsPerUser is used up.
+    TooManyLogins {
+        /// MaxSessionsPerUser
+        limit: u32,
+    },
+    /// It cannot be found out how often the user is logged in.
+    LoginsNotCounted,
     /// Nobody looked at the directories all the way up.
     PathNotFollowed {
         /// The last component that was looked at.
@@ -308,6 +315,8 @@ impl fmt::Display for Refusal {
                 "SftpJail does not hold: sshd_config does not force internal-sftp for this login (ForceCommand internal-sftp)",
             ),
             Self::JailUnusable { why } => write!(out, "SftpJail: {why}"),
+            Self::TooManyLogins { limit } => write!(out, "MaxSessionsPerUser: no further session beside {limit}"),
+            Self::LoginsNotCounted => out.write_str("MaxSessionsPerUser: no session, for they cannot be counted"),
             Self::PathNotFollowed { path } => {
                 write!(out, "Authentication refused: the directories above {} could not be checked", path.display())
             }

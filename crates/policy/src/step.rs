@@ -273,6 +273,13 @@ pub enum Step {
         /// The directory.
         directory: PathBuf,
     },
+    /// MaxSessionsPerUser leaves room for this login.
+    LoginsCounted {
+        /// How often the user is logged in already.
+        open: u32,
+        /// How often at most.
+        limit: u32,
+    },
     /// The step that ended it.
     Refused(Refusal),
 }
@@ -419,6 +426,7 @@ impl fmt::Display for Step {
             Self::JailNamed { directory } => {
                 write!(out, "internal-sftp is forced, so it may be kept in SftpJail {}", directory.display())
             }
+            Self::LoginsCounted { open, limit } => write!(out, "MaxSessionsPerUser is {limit}, in use are {open}"),
             Self::Refused(refusal) => write!(out, "{refusal}"),
         }
     }

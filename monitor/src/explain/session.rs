@@ -6,13 +6,28 @@ use super::report::Report;
 use crate::candidate::Candidate;
 use crate::chroot;
 use crate::journal::Journal;
+use crate::login_places::LoginPlaces;
 
 /// Says what is granted, and whether the login's root directory can be used.
 pub(super) fn session(report: &mut Report, candidate: &Candidate, grants: Option<&Grants>) {
+    places(report, candidate);
     root_directory(report, candidate);
     jail(report, candidate);
     if let Some(grants) = grants {
         granted(report, grants);
+    }
+}
+
+fn places(report: &mut Report, candidate: &Candidate) {
+    if candidate.effective.max_sessions_per_user.is_none() {
+        return;
+    }
+    report.section("MaxSessionsPerUser");
+    let taken = LoginPlaces::of(candidate.identity.uid).and_then(|places| places.taken()).ok();
+    let verdict = policy::another_login(&candidate.effective, taken);
+    report.log_steps(&verdict.steps);
+    if let Err(refusal) = verdict.outcome {
+        report.refuse(refusal.to_string());
     }
 }
 

@@ -401,4 +401,7 @@ keywords! {
     sftp_event_spool, SftpEventSpool, OptionalPath, ["none"], Anywhere, [Monitor, Session], Works, Companion;
     /// Whether the SHA-256 of files that are uploaded in order is computed meanwhile, for SftpEventSpool and EventLog.
     sftp_upload_sha256, SftpUploadSha256, YesNo, ["no"], Anywhere, [Session], Works, Companion;
+    /// How many connections one user may have logged in at the same time, counted over all servers of the host. Another
+    /// one is told so once its user has proven who they are.
+    max_sessions_per_user, MaxSessionsPerUser, OptionalCount, ["none"], Anywhere, [Monitor], Works, Companion;
 }
