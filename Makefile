@@ -11,7 +11,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/bulkhead
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CARGO ?= cargo
-PROGRAMS = sshd-monitor sshd-preauth sshd-session sshd-launch sftp-server
+PROGRAMS = sshd-monitor sshd-preauth sshd-session sshd-launch sshd-forward sftp-server
 FUZZ_SECONDS ?= 30
 FUZZ_TARGETS ?= $(basename $(notdir $(sort $(wildcard fuzz/targets/*.rs))))
 FUZZ_OPTIONS ?= -timeout=10 -rss_limit_mb=1024 -print_final_stats=1

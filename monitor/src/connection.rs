@@ -51,6 +51,7 @@ pub(crate) struct Programs {
     pub(crate) preauth: OwnedFd,
     pub(crate) session: OwnedFd,
     pub(crate) launch: OwnedFd,
+    pub(crate) forward: OwnedFd,
 }
 
 /// What has been tried so far.
@@ -71,7 +72,7 @@ impl Connection {
         let network: Vec<OwnedFd> = descriptors.by_ref().take(usize::from(start.network_descriptors)).collect();
         let mut next = || descriptors.next().ok_or_else(missing);
         let (settings, host_keys) = (next()?, next()?);
-        let programs = Programs { preauth: next()?, session: next()?, launch: next()? };
+        let programs = Programs { preauth: next()?, session: next()?, launch: next()?, forward: next()? };
         let startup_pipe = next()?;
         let log = Log::open(start.log, descriptors.next())?;
         if descriptors.next().is_some() || !matches!(network.len(), 1 | 2) {

@@ -214,7 +214,7 @@ impl ProvenUser {
         Some(Self {
             account: candidate.account.clone(),
             identity: candidate.identity.clone(),
-            granted: Granted { terminal: grants.terminal, sftp: sftp_granted(&grants) },
+            granted: granted(&grants),
             effective: effective.clone(),
             chroot: chroot.map(|path| from_path(&path)),
             sftp_jail: policy::sftp_jail(effective, &candidate.facts),
@@ -267,7 +267,7 @@ impl ProvenUser {
     pub(crate) fn restrict_to_a_terminal(&mut self) {
         let nothing = Restrictions { pty: self.grants.terminal, ..Restrictions::all_but_a_terminal() };
         self.grants = policy::grants(&self.effective, &nothing);
-        self.granted = Granted { terminal: self.grants.terminal, sftp: SftpGranted::No };
+        self.granted = Granted { sftp: SftpGranted::No, ..granted(&self.grants) };
     }
 
     /// PAM has added groups (pam_setcred(3)); it runs before any process of the user does.
@@ -295,6 +295,11 @@ impl ProvenUser {
         self.granted
     }
 
+    /// What was granted, to be asked about single requests.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     pub(crate) fn forced_command(&self) -> Option<&ForcedCommand> {
         self.grants.forced_command.as_ref()
     }
@@ -319,6 +324,16 @@ impl ProvenUser {
 
 fn as_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+/// What the session process must know of its grants.
+fn granted(grants: &Grants) -> Granted {
+    Granted {
+        terminal: grants.terminal,
+        sftp: sftp_granted(grants),
+        forwarding: grants.forwards(),
+        accept: grants.listens(),
+    }
 }
 
 /// Files in the session process are for `internal-sftp` alone, and read-only if every one that can be started is.

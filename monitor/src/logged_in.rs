@@ -5,6 +5,7 @@
 
 mod choose_command;
 mod environment;
+mod forwarding;
 mod how_ended;
 mod prove_host_keys;
 mod records;
@@ -18,7 +19,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use events::Level;
 use events::files;
 use events::monitor::Event;
-use ipc::phases::{ExchangeToSign, LoggedIn, LoggedInAnswer, LoggedInRequest, NotConnected, TerminalSize};
+use ipc::phases::{ExchangeToSign, LoggedIn, LoggedInAnswer, LoggedInRequest, TerminalSize};
 use ipc::start::SftpGranted;
 use ipc::{Answering, IpcError};
 use nix::errno::Errno;
@@ -34,6 +35,7 @@ use crate::ending::{ExitStatus, unruly_end};
 use crate::for_session::ForSession;
 use crate::host_keys::NotSigned;
 use crate::key_exchange::SignedExchange;
+use crate::logged_in::forwarding::Forwards;
 use crate::logged_in::how_ended::{how_ended, signal_named};
 use crate::logged_in::sessions::{Sessions, Stage, Terminal};
 use crate::logged_in::spool::Spool;
@@ -56,9 +58,20 @@ pub(crate) fn serve(
 ) -> ExitStatus {
     let Watched { process, link, signals } = watched;
     let spool = user.effective().sftp_event_spool.as_deref().map(Spool::at);
-    let sessions = Sessions::default();
-    let mut login =
-        ServedLogin { connection, user, exchange, for_session, process, link, signals, sessions, spool, proofs: 0 };
+    let (sessions, forwards) = (Sessions::default(), Forwards::default());
+    let mut login = ServedLogin {
+        connection,
+        user,
+        exchange,
+        for_session,
+        process,
+        link,
+        signals,
+        sessions,
+        forwards,
+        spool,
+        proofs: 0,
+    };
     // What reading the settings and deciding about the login needed; this part of a connection may last for weeks.
     sys::memory::give_back();
     let over = loop {
@@ -82,6 +95,7 @@ struct ServedLogin {
     spool: Option<Spool>,
     /// Host keys that were proven so far.
     proofs: usize,
+    forwards: Forwards,
 }
 
 /// Why a login is over.
@@ -105,27 +119,42 @@ fn not_signed(refusal: NotSigned) -> Over {
     }
 }
 
+/// What there is to deal with.
+struct Ready {
+    /// The session process has said something.
+    asked: bool,
+    process_ended: bool,
+    signalled: bool,
+    /// `sshd-forward` has said something, or has ended.
+    helper: bool,
+}
+
 /// An answer and the descriptors that go with it.
 type Answer = (LoggedInAnswer, Vec<OwnedFd>);
 
 impl ServedLogin {
     /// Waits for something to happen, and deals with it.
     fn turn(&mut self) -> Result<(), Over> {
-        let (asked, process_ended, signalled) = self.wait()?;
-        if signalled {
+        let ready = self.wait()?;
+        if ready.signalled {
             return Err(Over::Signalled);
         }
         self.report_ended_commands()?;
-        if asked {
+        if ready.helper {
+            self.hear_helper()?;
+        }
+        if ready.asked {
             return self.serve_request();
         }
-        if process_ended { Err(Over::ProcessEnded) } else { Ok(()) }
+        if ready.process_ended { Err(Over::ProcessEnded) } else { Ok(()) }
     }
 
-    fn wait(&self) -> Result<(bool, bool, bool), Over> {
+    fn wait(&self) -> Result<Ready, Over> {
         let commands = self.sessions.iter().filter_map(|session| session.command()).map(Child::pidfd);
+        let helper = self.forwards.socket();
         let mut watched: Vec<PollFd<'_>> = [self.link.socket(), self.process.pidfd(), self.signals.as_fd()]
             .into_iter()
+            .chain(helper)
             .chain(commands)
             .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
             .collect();
@@ -134,8 +163,8 @@ impl ServedLogin {
             Err(error) => return Err(Over::Failed(error.into())),
         }
         let mut ready = watched.iter().map(|one| one.any() == Some(true));
-        let mut is_next = || ready.next() == Some(true);
-        Ok((is_next(), is_next(), is_next()))
+        let mut next = || ready.next() == Some(true);
+        Ok(Ready { asked: next(), process_ended: next(), signalled: next(), helper: helper.is_some() && next() })
     }
 
     /// Tells the session process of commands that have ended; nobody is told when the channel is gone.
@@ -210,15 +239,12 @@ impl ServedLogin {
             LoggedInRequest::Start { session, what, environment } => {
                 self.start(session, what, &environment).unwrap_or_else(refused)
             }
-            // No login is granted forwardings so far.
-            LoggedInRequest::Connect { number, .. } => {
-                (LoggedInAnswer::NotConnected { number, why: NotConnected::Prohibited }, Vec::new())
+            LoggedInRequest::Connect { number, to, originator } => return self.connect(number, to, &originator),
+            LoggedInRequest::Listen { number, on } => return self.listen(number, on),
+            LoggedInRequest::StopListening { number } => {
+                self.stop_listening(number);
+                return Ok(None);
             }
-            LoggedInRequest::Listen { number, .. } => {
-                let tell = Some("Server has disabled port forwarding.".to_owned());
-                (LoggedInAnswer::NotListening { number, tell }, Vec::new())
-            }
-            LoggedInRequest::StopListening { .. } => return Ok(None),
             LoggedInRequest::NameOfUser { uid } => self.named(|| sys::identity::user_name(uid)),
             LoggedInRequest::NameOfGroup { gid } => self.named(|| sys::identity::group_name(gid)),
             LoggedInRequest::HomeOfUser { user } => self.named(|| {
@@ -341,6 +367,7 @@ impl ServedLogin {
                 self.connection.log(&event);
             }
         }
+        self.forwards.end();
         let orderly = matches!(self.end_process(over), Some(Ended::Exited(_)));
         for session in self.sessions.iter() {
             // As theirs, commands without a terminal outlive a connection that ended in good order: their pipes are

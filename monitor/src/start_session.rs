@@ -140,7 +140,7 @@ pub(crate) fn say_farewell(
     transport: TransportState,
 ) -> Result<(), NoSession> {
     let start = SessionStart {
-        granted: Granted { terminal: false, sftp: SftpGranted::No },
+        granted: Granted { terminal: false, sftp: SftpGranted::No, forwarding: false, accept: false },
         farewell: Some(why.to_string()),
         ..start_message(connection, user, transport)
     };

@@ -51,8 +51,9 @@ pub struct SessionPromises {
     pub files: FileAccess,
     /// Only those below [`Surroundings::jail`].
     pub in_jail: bool,
-    /// Sockets for forwarding. No row gives any yet, so granting it changes nothing.
-    pub forwarding: bool,
+    /// Taking in connections on sockets that are handed over already bound: forwardings from here to the client. No
+    /// login has a socket(2), connect(2) or bind(2) of its own.
+    pub accept: bool,
 }
 
 /// How much of the file system a process may use.
@@ -154,6 +155,31 @@ pub fn lock_down(policy: &Policy, around: &Surroundings) -> Result<LockedDown, S
     // A second lock-down only adds to the first, whose layers are told already.
     let _ = LAYERS.set(held);
     Ok(LockedDown(()))
+}
+
+/// Takes from this process what opening sockets as the user does not need (`linux::socket_opener` says what): for
+/// `sshd-forward`, whose resolver brings libraries and threads of its own. To be called while there is one thread.
+///
+/// # Errors
+/// As [`lock_down`].
+pub fn keep_only_sockets(around: &Surroundings) -> Result<(), SandboxError> {
+    let filter = linux::socket_opener::filter()?;
+    if let Some(directory) = &around.empty_root {
+        enter_root(directory).map_err(|reason| SandboxError::Root { directory: directory.clone(), reason })?;
+    }
+    linux::privileges::empty_bounding_set()?;
+    if let Some(identity) = &around.identity {
+        become_for_ever(identity).map_err(|reason| SandboxError::Identity { uid: identity.uid, reason })?;
+    }
+    linux::privileges::give_up_but_sockets(is_root())?;
+    if linux::socket_opener::deny_files()? == Held::Nothing && !around.best_effort {
+        return Err(SandboxError::NoLandlock);
+    }
+    linux::socket_opener::limit().map_err(SandboxError::Limits)?;
+    match linux::seccomp::put_on(&[filter]) {
+        Err(_) if around.best_effort => Ok(()),
+        held => held.map_err(SandboxError::NoSeccomp),
+    }
 }
 
 /// The layers that hold in this process, in the order in which they were put on.

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod names;
 pub mod privileges;
 pub mod seccomp;
+pub mod socket_opener;
 pub mod violation;
 
 mod file_calls;

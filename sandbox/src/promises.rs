@@ -7,8 +7,9 @@
 //! | process | keeps | and never again |
 //! |---|---|---|
 //! | `sshd-preauth` | memory, clock, its open descriptors, waiting for them | files, sockets, processes, other identities |
-//! | `sshd-session` | the same, an event loop, terminals, the connection's socket options; files only if this login may use SFTP, and with `SftpJail` only those below one directory | exec, processes, other identities, new sockets |
+//! | `sshd-session` | the same, an event loop, terminals, the connection's socket options; files only if this login may use SFTP, and with `SftpJail` only those below one directory; accepting only if somebody may listen for it | exec, processes, other identities, sockets of its own |
 //! | `sftp-server` | memory, clock, its open descriptors, waiting, files, lines to syslogd | exec, processes, sockets, other identities |
+//! | `sshd-forward` | the user's own rights, but for what stands in `linux/socket_opener.rs` | exec, privileges, other identities, tracing, changing files |
 //! | `sshd`, `sshd-monitor`, `sshd-launch` | not locked down: starting processes and changing identity is their work | reading what a peer sent as SSH |
 //!
 //! What follows for a process that an attacker has taken over completely: before login it can talk to the peer it had
@@ -36,6 +37,8 @@ pub enum Promise {
     Terminals,
     /// Half-closing sockets, and how urgent the connection's packets are.
     SocketOptions,
+    /// Accepting connections on sockets that somebody else has bound and handed over.
+    Accept,
     /// Opening, reading and listing files.
     ReadFiles,
     /// Creating, changing and removing files.
@@ -66,8 +69,8 @@ pub struct ProcessPromises {
 }
 
 use Promise::{
-    ChangeFiles, ChangeJail, ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, ReadFiles,
-    ReadJail, SocketOptions, Syslog, Terminals, Wait,
+    Accept, ChangeFiles, ChangeJail, ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors,
+    ReadFiles, ReadJail, SocketOptions, Syslog, Terminals, Wait,
 };
 
 /// `sshd-preauth`: all it ever sees is bytes of a stranger.
@@ -79,72 +82,68 @@ pub const PREAUTH: ProcessPromises = ProcessPromises {
     unveil: &[],
 };
 
-/// `sshd-session` of a login that has no SFTP.
-pub const SESSION: ProcessPromises = ProcessPromises {
-    process: "sshd-session",
-    when: "no files",
-    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions],
-    pledge: "stdio recvfd tty",
-    unveil: &[],
-};
+/// Two rows of `sshd-session`: what every one of them keeps, and what this one keeps besides; and the same for a login
+/// for which somebody may listen. (To pledge(2) accept(2) belongs to `inet` and `unix`, which bring more.)
+macro_rules! session {
+    ($name:ident, $accepting:ident, $when:literal, [$($more:ident),*], $pledge:literal, $unveil:expr) => {
+        #[doc = concat!("`sshd-session`: ", $when, ".")]
+        pub const $name: ProcessPromises = ProcessPromises {
+            process: "sshd-session",
+            when: $when,
+            keeps: &[
+                Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions, $($more),*
+            ],
+            pledge: $pledge,
+            unveil: $unveil,
+        };
 
-/// `sshd-session` of a login with `internal-sftp -R`.
-pub const SESSION_READING: ProcessPromises = ProcessPromises {
-    process: "sshd-session",
-    when: "files, read only",
-    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions, ReadFiles],
-    pledge: "stdio recvfd tty rpath",
-    unveil: &[("/", "r")],
-};
+        #[doc = concat!("`sshd-session`: ", $when, "; and somebody may listen for the login.")]
+        pub const $accepting: ProcessPromises = ProcessPromises {
+            process: "sshd-session",
+            when: concat!($when, ", listeners"),
+            keeps: &[
+                Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions, Accept,
+                $($more),*
+            ],
+            pledge: concat!($pledge, " inet unix"),
+            unveil: $unveil,
+        };
+    };
+}
 
-/// `sshd-session` of a login with `internal-sftp`.
-pub const SESSION_WRITING: ProcessPromises = ProcessPromises {
-    process: "sshd-session",
-    when: "files",
-    keeps: &[
-        Compute,
-        ClockAndRandom,
-        OpenDescriptors,
-        Links,
-        Wait,
-        EventLoop,
-        Terminals,
-        SocketOptions,
-        ReadFiles,
-        ChangeFiles,
-    ],
-    pledge: "stdio recvfd tty rpath wpath cpath fattr chown",
-    unveil: &[("/", "rwc")],
-};
-
-/// `sshd-session` of a login with `internal-sftp -R` in an `SftpJail`.
-pub const SESSION_READING_JAIL: ProcessPromises = ProcessPromises {
-    process: "sshd-session",
-    when: "a jail, read only",
-    keeps: &[Compute, ClockAndRandom, OpenDescriptors, Links, Wait, EventLoop, Terminals, SocketOptions, ReadJail],
-    pledge: "stdio recvfd tty rpath",
-    unveil: &[("SftpJail", "r")],
-};
-
-/// `sshd-session` of a login with `internal-sftp` in an `SftpJail`.
-pub const SESSION_WRITING_JAIL: ProcessPromises = ProcessPromises {
-    process: "sshd-session",
-    when: "a jail",
-    keeps: &[
-        Compute,
-        ClockAndRandom,
-        OpenDescriptors,
-        Links,
-        Wait,
-        EventLoop,
-        Terminals,
-        SocketOptions,
-        ReadJail,
-        ChangeJail,
-    ],
-    pledge: "stdio recvfd tty rpath wpath cpath fattr chown",
-    unveil: &[("SftpJail", "rwc")],
-};
+session!(SESSION, SESSION_ACCEPTING, "no files", [], "stdio recvfd tty", &[]);
+session!(
+    SESSION_READING,
+    SESSION_READING_ACCEPTING,
+    "files, read only",
+    [ReadFiles],
+    "stdio recvfd tty rpath",
+    &[("/", "r")]
+);
+session!(
+    SESSION_WRITING,
+    SESSION_WRITING_ACCEPTING,
+    "files",
+    [ReadFiles, ChangeFiles],
+    "stdio recvfd tty rpath wpath cpath fattr chown",
+    &[("/", "rwc")]
+);
+session!(
+    SESSION_READING_JAIL,
+    SESSION_READING_JAIL_ACCEPTING,
+    "a jail, read only",
+    [ReadJail],
+    "stdio recvfd tty rpath",
+    &[("SftpJail", "r")]
+);
+session!(
+    SESSION_WRITING_JAIL,
+    SESSION_WRITING_JAIL_ACCEPTING,
+    "a jail",
+    [ReadJail, ChangeJail],
+    "stdio recvfd tty rpath wpath cpath fattr chown",
+    &[("SftpJail", "rwc")]
+);
 
 /// `sftp-server -R`.
 pub const SFTP_SERVER_READING: ProcessPromises = ProcessPromises {
@@ -172,6 +171,11 @@ pub const PROCESSES: &[&ProcessPromises] = &[
     &SESSION_WRITING,
     &SESSION_READING_JAIL,
     &SESSION_WRITING_JAIL,
+    &SESSION_ACCEPTING,
+    &SESSION_READING_ACCEPTING,
+    &SESSION_WRITING_ACCEPTING,
+    &SESSION_READING_JAIL_ACCEPTING,
+    &SESSION_WRITING_JAIL_ACCEPTING,
     &SFTP_SERVER_READING,
     &SFTP_SERVER_WRITING,
 ];
@@ -180,12 +184,17 @@ pub const PROCESSES: &[&ProcessPromises] = &[
 pub fn promises_of(policy: &Policy) -> &'static ProcessPromises {
     match policy {
         Policy::Preauth => &PREAUTH,
-        Policy::Session(granted) => match (granted.files, granted.in_jail) {
-            (FileAccess::None, _) => &SESSION,
-            (FileAccess::ReadOnly, false) => &SESSION_READING,
-            (FileAccess::ReadWrite, false) => &SESSION_WRITING,
-            (FileAccess::ReadOnly, true) => &SESSION_READING_JAIL,
-            (FileAccess::ReadWrite, true) => &SESSION_WRITING_JAIL,
+        Policy::Session(granted) => match (granted.files, granted.in_jail, granted.accept) {
+            (FileAccess::None, _, false) => &SESSION,
+            (FileAccess::ReadOnly, false, false) => &SESSION_READING,
+            (FileAccess::ReadWrite, false, false) => &SESSION_WRITING,
+            (FileAccess::ReadOnly, true, false) => &SESSION_READING_JAIL,
+            (FileAccess::ReadWrite, true, false) => &SESSION_WRITING_JAIL,
+            (FileAccess::None, _, true) => &SESSION_ACCEPTING,
+            (FileAccess::ReadOnly, false, true) => &SESSION_READING_ACCEPTING,
+            (FileAccess::ReadWrite, false, true) => &SESSION_WRITING_ACCEPTING,
+            (FileAccess::ReadOnly, true, true) => &SESSION_READING_JAIL_ACCEPTING,
+            (FileAccess::ReadWrite, true, true) => &SESSION_WRITING_JAIL_ACCEPTING,
         },
         Policy::SftpServer { read_only: true } => &SFTP_SERVER_READING,
         Policy::SftpServer { read_only: false } => &SFTP_SERVER_WRITING,
@@ -220,7 +229,9 @@ mod tests {
 
     #[test]
     fn before_login_there_are_no_files_no_terminals_no_event_loop() {
-        for word in [ReadFiles, ChangeFiles, ReadJail, ChangeJail, NameLookUps, EventLoop, Terminals, SocketOptions] {
+        let words =
+            [ReadFiles, ChangeFiles, ReadJail, ChangeJail, NameLookUps, EventLoop, Terminals, SocketOptions, Accept];
+        for word in words {
             assert!(!PREAUTH.keeps(word), "{word:?}");
         }
     }
@@ -242,7 +253,8 @@ mod tests {
             assert_eq!(pledged("rpath"), row.files() != FileAccess::None, "{}", row.when);
             assert_eq!(pledged("wpath"), row.files() == FileAccess::ReadWrite, "{}", row.when);
             assert_eq!(pledged("tty"), row.keeps(Terminals), "{}", row.when);
-            assert!(!["exec", "proc", "id", "inet", "unix", "prot_exec"].into_iter().any(pledged), "{}", row.when);
+            assert_eq!(pledged("inet") && pledged("unix"), row.keeps(Accept), "{}", row.when);
+            assert!(!["exec", "proc", "id", "prot_exec"].into_iter().any(pledged), "{}", row.when);
         }
     }
 }

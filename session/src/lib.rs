@@ -1,4 +1,5 @@
-//! What a user who has logged in talks to: `sshd-session` serves the connection, `sshd-launch` starts one command.
+//! What a user who has logged in talks to: `sshd-session` serves the connection, `sshd-launch` starts one command,
+//! `sshd-forward` opens sockets for forwardings.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -11,5 +12,6 @@
     )
 )]
 
+pub mod forward;
 pub mod launch;
 pub mod serve;

@@ -112,7 +112,7 @@ fn serve(stream: TcpStream, rekey_bytes: u64, pipes: bool) -> (Ended, Arc<Mutex<
         home: std::env::temp_dir().display().to_string(),
         identification: at_login.software_version,
         settings,
-        granted: Granted { terminal: true, sftp: SftpGranted::ReadWrite },
+        granted: Granted { terminal: true, sftp: SftpGranted::ReadWrite, forwarding: true, accept: true },
         host_keys: vec![OfferedHostKey {
             index: 0,
             algorithm: "ssh-ed25519".to_owned(),

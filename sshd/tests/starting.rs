@@ -207,6 +207,7 @@ fn an_installed_tree_works_wherever_it_lies() {
         ("sshd-preauth", "usr/libexec/bulkhead"),
         ("sshd-session", "usr/libexec/bulkhead"),
         ("sshd-launch", "usr/libexec/bulkhead"),
+        ("sshd-forward", "usr/libexec/bulkhead"),
     ] {
         fs::create_dir_all(site.path(folder)).unwrap();
         fs::copy(bulkhead_tests::binaries().join(program), site.path(folder).join(program)).unwrap();

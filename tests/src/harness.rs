@@ -65,7 +65,9 @@ pub fn skipped(test: &str, why: &str) {
 #[must_use]
 pub fn binaries() -> PathBuf {
     let folder = env::var_os("BULKHEAD_BIN").map_or_else(|| target_folder().join("debug"), PathBuf::from);
-    for program in ["sshd", "sshd-monitor", "sshd-preauth", "sshd-session", "sshd-launch", "sftp-server"] {
+    for program in
+        ["sshd", "sshd-monitor", "sshd-preauth", "sshd-session", "sshd-launch", "sshd-forward", "sftp-server"]
+    {
         assert!(folder.join(program).is_file(), "{program} is not built: run `cargo build --workspace` first");
     }
     folder

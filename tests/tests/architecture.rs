@@ -197,7 +197,7 @@ fn libraries(program: &str) -> String {
 
 #[test]
 fn built_programs_link_what_they_may() {
-    for program in ["sshd", "sshd-preauth", "sshd-session", "sshd-launch", "sftp-server"] {
+    for program in ["sshd", "sshd-preauth", "sshd-session", "sshd-launch", "sshd-forward", "sftp-server"] {
         let linked = libraries(program);
         for library in ["libpam", "libcrypto", "libssl", "libsystemd", "liblzma", "libkrb5"] {
             assert!(!linked.contains(library), "{program} links {library}");

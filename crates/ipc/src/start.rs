@@ -79,7 +79,7 @@ pub enum Credential {
 
 /// To `sshd-monitor`, inside of [`MonitorTask::Serve`]. Brings, in this order:
 /// [`MonitorStart::network_descriptors`] descriptors of the connection (one socket, or two pipes), the [`seal`]ed `settings::Settings`, the [`seal`]ed list of private host keys
-/// (`Vec<keys::HostKey>`), the executables `sshd-preauth`, `sshd-session` and `sshd-launch`, the write end of a pipe
+/// (`Vec<keys::HostKey>`), the executables `sshd-preauth`, `sshd-session`, `sshd-launch` and `sshd-forward`, the write end of a pipe
 /// for [`LOGGED_IN`], and the file of `-E` if the log goes to one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MonitorStart {
@@ -176,6 +176,10 @@ pub struct Granted {
     pub terminal: bool,
     /// Files, by `internal-sftp` inside the session process.
     pub sftp: SftpGranted,
+    /// Forwardings of any kind: many descriptors.
+    pub forwarding: bool,
+    /// Forwardings from here to the client: accepting.
+    pub accept: bool,
 }
 
 /// How much of the file system the session process itself may reach.
@@ -225,6 +229,32 @@ pub struct Greeting {
     pub last_login: Option<String>,
     /// PrintMotd: the message of the day.
     pub message_of_the_day: bool,
+}
+
+/// To `sshd-forward`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ForwardStart {
+    /// Whom to become; none for an ordinary user.
+    pub identity: Option<Identity>,
+    /// The new root, if the login is confined to a directory.
+    pub chroot: Option<String>,
+    /// Whether a kernel without one of the sandbox's layers is acceptable.
+    pub best_effort_sandbox: bool,
+    /// Address families that may be used (AddressFamily).
+    pub families: Families,
+    /// The umask for files of sockets (StreamLocalBindMask).
+    pub bind_mask: u32,
+    /// Whether a file that is in the way of a socket is removed (StreamLocalBindUnlink).
+    pub unlink_first: bool,
+}
+
+/// AddressFamily
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Families {
+    /// IPv4
+    pub v4: bool,
+    /// IPv6
+    pub v6: bool,
 }
 
 /// What somebody gets in place of a command.

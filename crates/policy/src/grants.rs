@@ -85,8 +85,13 @@ impl Grants {
     /// Whether `-L` may lead to a host as the client names it.
     #[must_use]
     pub fn may_open(&self, host: &str, port: u32) -> bool {
+        self.tcp_forwarding.local && self.permits_opening(host, port)
+    }
+
+    /// Whether every list of destinations names this one.
+    pub(crate) fn permits_opening(&self, host: &str, port: u32) -> bool {
         let fits = |address: &PermitAddress| address.port.is(port) && (address.host == "*" || address.host == host);
-        self.tcp_forwarding.local && self.permit_open.iter().all(|list| list.iter().any(fits))
+        self.permit_open.iter().all(|list| list.iter().any(fits))
     }
 
     /// Whether `-R` may listen on an address as the client names it. Names are patterns here, in any case.

@@ -15,6 +15,7 @@
 //! | a password or a dialogue has proven something | [`unrestricted_proof`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
 //! | the login is complete | [`grants`], [`chroot_directory`], [`chroot_components`], [`sftp_jail`] |
+//! | something is to be forwarded | [`Grants::connects_to`] and its like, [`bind_to`] |
 #![forbid(unsafe_code)]
 
 mod account;
@@ -22,6 +23,7 @@ mod chroot;
 mod delay;
 mod environment;
 mod facts;
+mod forwarding;
 mod grants;
 mod hostbased;
 mod jail;
@@ -43,6 +45,7 @@ pub use chroot::{ComponentFacts, ComponentUnreachable, chroot_components, compon
 pub use delay::{failure_delay, remaining_delay};
 pub use environment::{accepts_client_variable, key_environment, user_environment};
 pub use facts::{AccountFacts, ConnectionFacts, Now, PathFacts, PathKind, ShellState};
+pub use forwarding::{BindTo, NoForwarding, bind_to};
 pub use grants::{ForwardingGrant, Grants, TunnelGrant, grants, internal_sftp_arguments};
 pub use hostbased::{
     HostAllowed, HostOffer, HostbasedRefusal, HostbasedStep, NetgroupMember, TrustFile, TrustOwner, TrustSources,

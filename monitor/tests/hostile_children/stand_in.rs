@@ -311,6 +311,7 @@ fn start_monitor(settings: &Settings, host_key: &PrivateKey, network: OwnedFd, l
         this_test.as_fd(),
         this_test.as_fd(),
         this_test.as_fd(),
+        this_test.as_fd(),
         startup_pipe.as_fd(),
         log_file.as_fd(),
     ];

@@ -6,7 +6,8 @@
 use crate::promises::Promise;
 use Allowed::{Always, OnlyIf, Refused};
 use Promise::{
-    ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, SocketOptions, Syslog, Terminals, Wait,
+    Accept, ClockAndRandom, Compute, EventLoop, Links, NameLookUps, OpenDescriptors, SocketOptions, Syslog, Terminals,
+    Wait,
 };
 
 /// One system call that a word needs.
@@ -224,6 +225,13 @@ pub(super) const ROWS: &[Row] = &[
         OnlyIf(&[&[is(1, libc::SOL_SOCKET as i64), is(2, libc::SO_ERROR as i64)]]),
         "why a socket has failed",
     ),
+    row(
+        Accept,
+        "accept4",
+        libc::SYS_accept4,
+        OnlyIf(&[&[is(3, libc::SOCK_CLOEXEC as i64)]]),
+        "whoever connects to a forwarding, on a listening socket that was handed over",
+    ),
     row(NameLookUps, "socket", libc::SYS_socket, REFUSED, "libc asks nscd first and does without"),
     row(NameLookUps, "connect", libc::SYS_connect, REFUSED, "as socket"),
     row(
@@ -333,6 +341,9 @@ mod tests {
             libc::SYS_prctl,
             libc::SYS_seccomp,
             libc::SYS_bind,
+            libc::SYS_listen,
+            libc::SYS_socketpair,
+            libc::SYS_accept,
             libc::SYS_mprotect,
             libc::SYS_rt_sigaction,
             libc::SYS_rt_sigreturn,

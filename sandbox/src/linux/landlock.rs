@@ -89,7 +89,7 @@ pub fn put_on(files: FileAccess, reach: &Reach<'_>) -> Result<Held, RulesetError
     Ok(held(&ruleset.restrict_self()?))
 }
 
-fn held(status: &RestrictionStatus) -> Held {
+pub(super) fn held(status: &RestrictionStatus) -> Held {
     match (&status.ruleset, &status.landlock) {
         (RulesetStatus::NotEnforced, _) => Held::Nothing,
         (_, LandlockStatus::Available { effective_abi, .. }) => Held::Version(*effective_abi as i32),

@@ -32,14 +32,31 @@ fn is_unknown_to_the_kernel(capability: Capability) -> bool {
 /// # Errors
 /// When something did not take.
 pub fn give_up(files: FileAccess, is_root: bool) -> Result<(), CapsError> {
-    let kept = if is_root { of_root(files) } else { CapsHashSet::new() };
+    give_up_all_but(&if is_root { of_root(files) } else { CapsHashSet::new() })
+}
+
+/// The same for a process that opens sockets: root's may have any port, and reach sockets that others have made.
+///
+/// # Errors
+/// When something did not take.
+pub fn give_up_but_sockets(is_root: bool) -> Result<(), CapsError> {
+    let of_root = CapsHashSet::from([
+        Capability::CAP_DAC_OVERRIDE,
+        Capability::CAP_DAC_READ_SEARCH,
+        Capability::CAP_FOWNER,
+        Capability::CAP_NET_BIND_SERVICE,
+    ]);
+    give_up_all_but(&if is_root { of_root } else { CapsHashSet::new() })
+}
+
+fn give_up_all_but(kept: &CapsHashSet) -> Result<(), CapsError> {
     caps::clear(None, CapSet::Ambient)?;
-    caps::set(None, CapSet::Effective, &kept)?;
-    caps::set(None, CapSet::Permitted, &kept)?;
+    caps::set(None, CapSet::Effective, kept)?;
+    caps::set(None, CapSet::Permitted, kept)?;
     caps::clear(None, CapSet::Inheritable)?;
     // The ambient set is always part of the inheritable one (capabilities(7)), and dear to read.
     for (set, expected) in
-        [(CapSet::Inheritable, &CapsHashSet::new()), (CapSet::Permitted, &kept), (CapSet::Effective, &kept)]
+        [(CapSet::Inheritable, &CapsHashSet::new()), (CapSet::Permitted, kept), (CapSet::Effective, kept)]
     {
         expect(set, expected)?;
     }

@@ -14,7 +14,11 @@ pub(crate) const SIGSYS: i32 = libc::SIGSYS;
 const NOBODY: u32 = 65534;
 
 pub(crate) const fn session(files: FileAccess) -> Policy {
-    Policy::Session(SessionPromises { files, in_jail: false, forwarding: false })
+    Policy::Session(SessionPromises { files, in_jail: false, accept: false })
+}
+
+pub(crate) const fn accepting_session(files: FileAccess) -> Policy {
+    Policy::Session(SessionPromises { files, in_jail: false, accept: true })
 }
 
 /// Every form in which a process is locked down.
@@ -25,6 +29,8 @@ pub(crate) const POLICIES: &[Policy] = &[
     session(FileAccess::ReadWrite),
     jailed(FileAccess::ReadOnly),
     jailed(FileAccess::ReadWrite),
+    accepting_session(FileAccess::None),
+    accepting_session(FileAccess::ReadWrite),
     Policy::SftpServer { read_only: true },
     Policy::SftpServer { read_only: false },
 ];

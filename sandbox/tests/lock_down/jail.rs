@@ -32,7 +32,7 @@ pub(crate) const CASES: &[Case] = &[
 const NOBODY: u32 = 65534;
 
 pub(crate) const fn jailed(files: FileAccess) -> Policy {
-    Policy::Session(SessionPromises { files, in_jail: true, forwarding: false })
+    Policy::Session(SessionPromises { files, in_jail: true, accept: false })
 }
 
 /// `inside` is the jail, and all of it belongs to whoever is locked down: nothing but the jail keeps them from `outside`.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use ipc::start::{self, SessionStart, SftpGranted};
 use ipc::{Asking, IpcError};
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sandbox::{FileAccess, LockedDown, Policy, SandboxError, SessionPromises, Surroundings, lock_down};
 use settings::SessionSettings;
 use thiserror::Error;
@@ -74,6 +74,9 @@ impl Told {
         network.send_without_delay();
         sys::process::outlive_file_size_limit()?;
         let sftp = sftp_client(&start, &network, jail.clone());
+        if start.granted.forwarding {
+            allow_many_descriptors();
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         transport::prepare_cryptography();
         sys::memory::give_back();
@@ -125,13 +128,21 @@ impl Ready {
     }
 }
 
+/// A channel for each of so many connections; without that many there are fewer.
+fn allow_many_descriptors() {
+    const ENOUGH: u64 = 16 * 1024;
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, ENOUGH.clamp(soft, hard.max(soft)), hard);
+    }
+}
+
 fn policy(start: &SessionStart) -> Policy {
     let files = match start.granted.sftp {
         SftpGranted::No => FileAccess::None,
         SftpGranted::ReadOnly => FileAccess::ReadOnly,
         SftpGranted::ReadWrite => FileAccess::ReadWrite,
     };
-    Policy::Session(SessionPromises { files, in_jail: start.jail.is_some(), forwarding: false })
+    Policy::Session(SessionPromises { files, in_jail: start.jail.is_some(), accept: start.granted.accept })
 }
 
 fn surroundings(start: &SessionStart, jail: Option<&sftp::Jail>) -> Surroundings {

@@ -24,6 +24,8 @@ pub(crate) struct Helpers {
     pub(crate) session: OwnedFd,
     /// `sshd-launch`
     pub(crate) launch: OwnedFd,
+    /// `sshd-forward`
+    pub(crate) forward: OwnedFd,
 }
 
 /// A helper that is not there.
@@ -45,6 +47,7 @@ impl Helpers {
             preauth: open("sshd-preauth")?,
             session: open("sshd-session")?,
             launch: open("sshd-launch")?,
+            forward: open("sshd-forward")?,
         })
     }
 }

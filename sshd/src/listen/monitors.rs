@@ -118,7 +118,8 @@ pub(crate) fn start(
     };
     let mut descriptors = network.to_vec();
     descriptors.extend([handed.settings.as_fd(), handed.host_keys.as_fd()]);
-    descriptors.extend([helpers.preauth.as_fd(), helpers.session.as_fd(), helpers.launch.as_fd()]);
+    let programs = [&helpers.preauth, &helpers.session, &helpers.launch, &helpers.forward];
+    descriptors.extend(programs.map(AsFd::as_fd));
     descriptors.push(closed_at_login.as_fd());
     descriptors.extend(handed.log_file.as_ref().map(AsFd::as_fd));
     if let Err(why) = start::send(ours.as_fd(), &MonitorTask::Serve(Box::new(message)), &descriptors) {

@@ -1,7 +1,8 @@
 //! Logins with a key: settings against the options of its line.
 
 use keys::{Credential, KeyType};
-use policy::{KeyOffer, Refusal, Step, TunnelLimit, algorithm_accepted, public_key};
+use policy::{BindTo, KeyOffer, NoForwarding, Refusal, Step, TunnelLimit, algorithm_accepted, bind_to, public_key};
+use settings::values::GatewayPorts;
 
 use crate::scene::{
     Came, InMemory, KeyLogin, NOON, alice, connection, file, key_text, now, offer, root, settings, strings,
@@ -254,6 +255,62 @@ fn permitted_addresses_are_those_in_every_list() {
     assert!(listen(&[], "permitlisten=\"*.example.org:*\"", "A.Example.ORG", 1));
     assert!(!listen(&["PermitListen 22"], "permitlisten=\"8080\"", "localhost", 8080));
     assert!(!listen(&[], "no-port-forwarding", "localhost", 8080));
+}
+
+#[test]
+fn what_is_forwarded_is_on_permitted_and_a_port() {
+    let login = KeyLogin::of(alice());
+    let granted = |lines: &[&str], options: &str| login.granted(&settings(lines), options);
+    let (any, all) = (granted(&[], ""), granted(&["PermitOpen *:*"], ""));
+    assert_eq!((any.connects_to("h", 80), any.listens_on("", 0)), (Ok(80), Ok(0)));
+    for grants in [&any, &all] {
+        for port in [65_536, u32::MAX] {
+            assert_eq!(grants.connects_to("h", port), Err(NoForwarding::NoSuchPort));
+            assert_eq!(grants.listens_on("h", port), Err(NoForwarding::NoSuchPort));
+        }
+        assert_eq!(grants.connects_to_path("/run/s"), Ok(()));
+    }
+    let only = granted(&["PermitOpen h:80", "PermitListen none"], "");
+    assert_eq!(only.connects_to("i", 80), Err(NoForwarding::NotPermitted));
+    assert_eq!(only.listens_on("localhost", 80), Err(NoForwarding::NotPermitted));
+    assert_eq!(only.connects_to_path("/run/t"), Err(NoForwarding::NotPermitted));
+    assert_eq!(only.listens_on_path(), Ok(()));
+    let nothing = |grants: &policy::Grants| {
+        grants.connects_to("h", 80) == Err(NoForwarding::Off)
+            && grants.connects_to_path("/run/s") == Err(NoForwarding::Off)
+            && grants.listens_on("", 0) == Err(NoForwarding::Off)
+            && grants.listens_on_path() == Err(NoForwarding::Off)
+            && !grants.forwards()
+            && !grants.listens()
+    };
+    assert!(nothing(&granted(&["DisableForwarding yes"], "")));
+    assert!(nothing(&granted(&[], "restrict")) && nothing(&granted(&[], "no-port-forwarding")));
+    assert!(!nothing(&granted(&[], "restrict,port-forwarding")));
+    assert!(nothing(&granted(&["AllowTcpForwarding no", "AllowStreamLocalForwarding no"], "port-forwarding")));
+    let local = granted(&["AllowTcpForwarding local", "AllowStreamLocalForwarding local"], "");
+    assert!(local.forwards() && !local.listens());
+}
+
+#[test]
+fn gateway_ports_decide_where_somebody_listens() {
+    use BindTo::{All, Loopback, Named};
+    use GatewayPorts::{ClientSpecified, No, Yes};
+    for (host, no, specified) in [
+        ("", Loopback, All),
+        ("*", Loopback, All),
+        ("localhost", Loopback, Loopback),
+        ("0.0.0.0", Loopback, Named("0.0.0.0")),
+        ("127.0.0.1", Named("127.0.0.1"), Named("127.0.0.1")),
+        ("::1", Named("::1"), Named("::1")),
+        ("192.0.2.1", Loopback, Named("192.0.2.1")),
+        ("127.0.0.2", Loopback, Named("127.0.0.2")),
+    ] {
+        assert_eq!(
+            (bind_to(No, host), bind_to(ClientSpecified, host), bind_to(Yes, host)),
+            (no, specified, All),
+            "{host}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,344 @@
+//! Forwardings: what the login was granted is checked here, against each request, whoever the session process has become.
+//!
+//! The sockets are opened by `sshd-forward`, which is the user and is started with the first of them. Its answers come in
+//! their own time, and are passed on with their descriptors.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use events::Level;
+use events::monitor::Event;
+use ipc::forwarding::{Bind, BindHost, ConnectTo, Forwarding, ForwardingAnswer, ForwardingRequest, ListenOn, Reach};
+use ipc::phases::{LoggedInAnswer, NotConnected, Originator};
+use ipc::start::{Families, ForwardStart};
+use ipc::{Asking, IpcError};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use policy::{BindTo, NoForwarding, bind_to};
+use settings::values::AddressFamily;
+use sys::process::Child;
+
+use crate::logged_in::{Answer, Over, ServedLogin};
+use crate::start_child::start_child;
+
+/// Connections that one login may have under way: as many as it can have channels.
+const MOST_CONNECTING: usize = 10_000;
+
+/// Forwardings from here to the client that one login may have.
+const MOST_LISTENING: usize = 1000;
+
+/// How long, in milliseconds, `sshd-forward` may leave what it is asked lying. It does nothing but take it.
+const ITS_PATIENCE: u16 = 2000;
+
+/// Characters of a client's words in a line of the log, as theirs.
+const SHOWN: usize = 100;
+
+/// What a client reads that may not forward at all, and one that may not forward this, as theirs.
+const DISABLED: &str = "Server has disabled port forwarding.";
+const DISABLED_PATHS: &str = "Server has disabled streamlocal forwarding.";
+const REFUSED: &str = "port forwarding refused";
+
+/// The forwardings of a login.
+#[derive(Default)]
+pub(super) struct Forwards {
+    helper: Option<Helper>,
+    connecting: HashMap<u32, ConnectTo>,
+    listening: HashMap<u32, Listening>,
+}
+
+/// A running `sshd-forward`.
+struct Helper {
+    process: Child,
+    link: Asking<Forwarding>,
+}
+
+struct Listening {
+    on: ListenOn,
+    answered: bool,
+}
+
+impl Forwards {
+    /// Readable when `sshd-forward` has said something or has ended.
+    pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.helper.as_ref().map(|helper| helper.link.socket())
+    }
+
+    /// The login is over: `sshd-forward` removes what it has made, and ends by itself.
+    pub(super) fn end(&mut self) {
+        if let Some(Helper { process, link }) = self.helper.take() {
+            drop(link);
+            // It may take its time with a name server's; init will reap it.
+            let _ = process.try_wait();
+        }
+    }
+}
+
+impl ServedLogin {
+    /// [`ipc::phases::LoggedInRequest::Connect`]
+    pub(super) fn connect(
+        &mut self,
+        number: u32,
+        to: ConnectTo,
+        originator: &Originator,
+    ) -> Result<Option<Answer>, Over> {
+        let allowed = match &to {
+            ConnectTo::Tcp { host, port } => {
+                let port = self.user.grants().connects_to(host, *port);
+                port.map(|port| Reach::Tcp { host: host.clone(), port })
+            }
+            ConnectTo::Path(path) => self.user.grants().connects_to_path(path).map(|()| Reach::Path(path.clone())),
+        };
+        let reach = match allowed {
+            Ok(reach) => reach,
+            Err(why) => {
+                self.log_denied_connection(&to, originator, why);
+                let why = match why {
+                    NoForwarding::Off | NoForwarding::NotPermitted => NotConnected::Prohibited,
+                    NoForwarding::NoSuchPort => NotConnected::Failed("Servname not supported".to_owned()),
+                };
+                return Ok(Some(not_connected(number, why)));
+            }
+        };
+        let under_way = &mut self.forwards.connecting;
+        if under_way.contains_key(&number) || under_way.len() >= MOST_CONNECTING {
+            return Err(Over::Misbehaved(format!("asks for connection {number} twice, or for too many")));
+        }
+        match self.ask_helper(&ForwardingRequest::Connect { number, to: reach }) {
+            Ok(()) => {
+                self.forwards.connecting.insert(number, to);
+                Ok(None)
+            }
+            Err(why) => {
+                self.say(Level::Error, format!("cannot forward: {why}"));
+                Ok(Some(not_connected(number, NotConnected::Failed("open failed".to_owned()))))
+            }
+        }
+    }
+
+    fn log_denied_connection(&mut self, to: &ConnectTo, originator: &Originator, why: NoForwarding) {
+        let Originator { address, port: from_port } = originator;
+        let from = format!("originator {} port {from_port}", shown(address));
+        let text = match (to, why) {
+            (ConnectTo::Tcp { host, port }, NoForwarding::Off) => {
+                format!("refused local port forward: {from}, target {} port {port}", shown(host))
+            }
+            (ConnectTo::Path(path), NoForwarding::Off) => {
+                format!("refused streamlocal port forward: {from}, target {}", shown(path))
+            }
+            (ConnectTo::Tcp { host, port }, _) => {
+                format!("Received request to connect to host {} port {port}, but the request was denied.", shown(host))
+            }
+            (ConnectTo::Path(path), _) => {
+                format!("Received request to connect to path {}, but the request was denied.", shown(path))
+            }
+        };
+        self.say(Level::Info, text);
+    }
+
+    /// [`ipc::phases::LoggedInRequest::Listen`]
+    pub(super) fn listen(&mut self, number: u32, on: ListenOn) -> Result<Option<Answer>, Over> {
+        let grants = self.user.grants();
+        let allowed = match &on {
+            ListenOn::Tcp { host, port } => grants.listens_on(host, *port).map(|port| {
+                let host = match bind_to(self.user.effective().gateway_ports, host) {
+                    BindTo::Loopback => BindHost::Loopback,
+                    BindTo::All => BindHost::All,
+                    BindTo::Named(name) => BindHost::Named(name.to_owned()),
+                };
+                Bind::Tcp { host, port }
+            }),
+            ListenOn::Path(path) => grants.listens_on_path().map(|()| Bind::Path(path.clone())),
+        };
+        let bind = match allowed {
+            Ok(bind) => bind,
+            Err(why) => {
+                let tell = self.log_denied_listener(&on, why);
+                return Ok(Some(not_listening(number, Some(tell))));
+            }
+        };
+        if self.forwards.listening.contains_key(&number) {
+            return Err(Over::Misbehaved(format!("asks for listener {number} twice")));
+        }
+        if self.forwards.listening.len() >= MOST_LISTENING {
+            self.say(Level::Error, "cannot forward: too many listeners".to_owned());
+            return Ok(Some(not_listening(number, None)));
+        }
+        match self.ask_helper(&ForwardingRequest::Listen { number, on: bind }) {
+            Ok(()) => {
+                self.forwards.listening.insert(number, Listening { on, answered: false });
+                Ok(None)
+            }
+            Err(why) => {
+                self.say(Level::Error, format!("cannot forward: {why}"));
+                Ok(Some(not_listening(number, None)))
+            }
+        }
+    }
+
+    /// Returns the words for the client.
+    fn log_denied_listener(&mut self, on: &ListenOn, why: NoForwarding) -> String {
+        let (place, disabled) = match on {
+            ListenOn::Tcp { host, port } => (format!("host {} port {port}", shown(host)), DISABLED),
+            ListenOn::Path(path) => (format!("path \"{}\"", shown(path)), DISABLED_PATHS),
+        };
+        if why != NoForwarding::NotPermitted {
+            self.debug(&format!("remote forward to {place}: {disabled}"));
+            return disabled.to_owned();
+        }
+        let peer = &self.connection.facts.peer;
+        let text = format!("Received request from {peer} to remote forward to {place}, but the request was denied.");
+        self.say(Level::Info, text);
+        REFUSED.to_owned()
+    }
+
+    /// [`ipc::phases::LoggedInRequest::StopListening`]
+    pub(super) fn stop_listening(&mut self, number: u32) {
+        if self.forwards.listening.remove(&number).is_some()
+            && self.forwards.helper.is_some()
+            && let Err(why) = self.ask_helper(&ForwardingRequest::StopListening { number })
+        {
+            self.say(Level::Error, format!("cannot end a forwarding: {why}"));
+        }
+    }
+
+    /// Sends a request to `sshd-forward`, which is started if need be.
+    fn ask_helper(&mut self, request: &ForwardingRequest) -> Result<(), String> {
+        if self.forwards.helper.is_none() {
+            let started = self.start_helper().map_err(|error| format!("sshd-forward does not start: {error}"))?;
+            self.forwards.helper = Some(started);
+        }
+        let Some(helper) = &self.forwards.helper else { return Err("no sshd-forward".to_owned()) };
+        helper.ask(request).map_err(|error| format!("sshd-forward: {error}"))
+    }
+
+    fn start_helper(&self) -> Result<Helper, IpcError> {
+        let user = &self.user;
+        let effective = user.effective();
+        let title = format!("sshd: {} [forward]", user.name());
+        let (process, link) = start_child(self.connection.programs.forward.as_fd(), &title, &[])?;
+        let start = ForwardStart {
+            identity: user.identity_to_become(),
+            chroot: user.chroot().map(str::to_owned),
+            best_effort_sandbox: self.connection.best_effort_sandbox,
+            families: Families {
+                v4: effective.address_family != AddressFamily::Inet6,
+                v6: effective.address_family != AddressFamily::Inet,
+            },
+            bind_mask: effective.stream_local_bind_mask,
+            unlink_first: effective.stream_local_bind_unlink,
+        };
+        ipc::start::send(link.as_fd(), &start, &[])?;
+        sys::fd::set_nonblocking(link.as_fd(), true)?;
+        Ok(Helper { process, link: Asking::over(link) })
+    }
+
+    /// `sshd-forward` has said something, or has ended.
+    pub(super) fn hear_helper(&mut self) -> Result<(), Over> {
+        let Some(helper) = &mut self.forwards.helper else { return Ok(()) };
+        match helper.link.receive() {
+            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Ok((answer, descriptors)) if descriptors.len() == answer.descriptors() => {
+                self.helper_answered(answer, descriptors)
+            }
+            Err(_) | Ok(_) => self.helper_is_gone(),
+        }
+    }
+
+    fn helper_answered(&mut self, answer: ForwardingAnswer, descriptors: Vec<OwnedFd>) -> Result<(), Over> {
+        let forwards = &mut self.forwards;
+        let answer = match answer {
+            ForwardingAnswer::Connected { number } if forwards.connecting.remove(&number).is_some() => {
+                (LoggedInAnswer::Connected { number }, descriptors)
+            }
+            ForwardingAnswer::NotConnected { number, found, why } => {
+                let Some(to) = forwards.connecting.remove(&number) else { return self.helper_is_gone() };
+                self.say(Level::Error, unreached(&to, found, &why));
+                not_connected(number, NotConnected::Failed(why))
+            }
+            ForwardingAnswer::Listening { number, port, sockets } => match forwards.listening.get_mut(&number) {
+                Some(listening) if !listening.answered => {
+                    listening.answered = true;
+                    let text = format!("Local forwarding listening on {}", listened(&listening.on, port));
+                    self.debug(&text);
+                    (LoggedInAnswer::Listening { number, port, sockets }, descriptors)
+                }
+                _ => return self.helper_is_gone(),
+            },
+            ForwardingAnswer::NotListening { number, why } => {
+                let Some(Listening { on, answered: false }) = forwards.listening.remove(&number) else {
+                    return self.helper_is_gone();
+                };
+                self.say(Level::Error, why);
+                if let ListenOn::Tcp { port, .. } = on {
+                    self.say(Level::Error, format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}"));
+                }
+                not_listening(number, None)
+            }
+            ForwardingAnswer::Connected { .. } => return self.helper_is_gone(),
+        };
+        self.answer(answer)
+    }
+
+    /// It was killed, or says what nobody asked: what it still had to do fails. The next request starts another.
+    fn helper_is_gone(&mut self) -> Result<(), Over> {
+        if let Some(helper) = self.forwards.helper.take() {
+            // It may have ended already; either way it is reaped.
+            let _ = helper.process.signal(Signal::SIGKILL);
+            let _ = helper.process.wait();
+            self.say(Level::Error, "sshd-forward has ended unasked".to_owned());
+        }
+        let connecting: Vec<u32> = self.forwards.connecting.drain().map(|(number, _)| number).collect();
+        let unanswered = self.forwards.listening.extract_if(|_, listening| !listening.answered);
+        let listening: Vec<u32> = unanswered.map(|(number, _)| number).collect();
+        let failed = |number| not_connected(number, NotConnected::Failed("open failed".to_owned()));
+        connecting.into_iter().try_for_each(|number| self.answer(failed(number)))?;
+        listening.into_iter().try_for_each(|number| self.answer(not_listening(number, None)))
+    }
+
+    fn say(&mut self, level: Level, text: String) {
+        self.connection.log(&Event::Said { level, text });
+    }
+}
+
+impl Helper {
+    /// A process that was stopped by its user must not stop this one.
+    fn ask(&self, request: &ForwardingRequest) -> Result<(), IpcError> {
+        match self.link.send(request) {
+            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                let mut link = [PollFd::new(self.link.socket(), PollFlags::POLLOUT)];
+                poll(&mut link, PollTimeout::from(ITS_PATIENCE)).map_err(io::Error::from)?;
+                self.link.send(request)
+            }
+            sent => sent,
+        }
+    }
+}
+
+fn not_connected(number: u32, why: NotConnected) -> Answer {
+    (LoggedInAnswer::NotConnected { number, why }, Vec::new())
+}
+
+fn not_listening(number: u32, tell: Option<String>) -> Answer {
+    (LoggedInAnswer::NotListening { number, tell }, Vec::new())
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
+
+/// Theirs' lines.
+fn unreached(to: &ConnectTo, found: bool, why: &str) -> String {
+    match to {
+        ConnectTo::Tcp { host, .. } if !found => format!("connect_to {}: unknown host ({why})", shown(host)),
+        ConnectTo::Tcp { host, port } => format!("connect_to {} port {port}: failed.", shown(host)),
+        ConnectTo::Path(path) => format!("connect to {} port -2 failed: {why}", shown(path)),
+    }
+}
+
+fn listened(on: &ListenOn, port: u16) -> String {
+    match on {
+        ListenOn::Tcp { host, .. } => format!("{} port {port}.", shown(host)),
+        ListenOn::Path(path) => format!("path {}.", shown(path)),
+    }
+}

@@ -1,0 +1,220 @@
+//! Binding: TCP on all addresses of a name, and files of sockets that go when nobody listens any more.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+
+use ipc::forwarding::{BindHost, MOST_SOCKETS};
+use ipc::start::Families;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, getsockname, listen, setsockopt, socket, sockopt,
+};
+
+use super::reaching::{Resolver, words};
+
+/// Connections that wait with the kernel, as theirs.
+const BACKLOG: i32 = 128;
+
+/// Files of sockets that were bound here. The sockets themselves are with others.
+#[derive(Debug)]
+pub(super) struct SocketFiles {
+    unlink_first: bool,
+    files: HashMap<u32, SocketFile>,
+}
+
+/// The file of a socket, by what it is and not by its name alone: somebody may have put another in its place.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl SocketFiles {
+    pub(super) fn new(unlink_first: bool) -> Self {
+        Self { unlink_first, files: HashMap::new() }
+    }
+
+    /// A socket that listens on a path.
+    ///
+    /// # Errors
+    /// A line for the log.
+    pub(super) fn listen(&mut self, number: u32, path: &str) -> Result<OwnedFd, String> {
+        if self.unlink_first
+            && let Err(error) = fs::remove_file(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(format!("unlink({path}): {}", words(&error)));
+        }
+        let cannot_bind = |error: io::Error| format!("unix_listener: cannot bind to path {path}: {}", words(&error));
+        let listener = UnixListener::bind(path).map_err(cannot_bind)?;
+        let made = fs::symlink_metadata(path).map_err(cannot_bind)?;
+        let file = SocketFile { path: PathBuf::from(path), device: made.dev(), inode: made.ino() };
+        self.files.insert(number, file);
+        Ok(listener.into())
+    }
+
+    /// Removes the file of a listener, if it has one.
+    pub(super) fn remove(&mut self, number: u32) {
+        if let Some(file) = self.files.remove(&number) {
+            file.remove();
+        }
+    }
+
+    /// The same for all.
+    pub(super) fn remove_all(&mut self) {
+        self.files.drain().for_each(|(_, file)| file.remove());
+    }
+}
+
+impl SocketFile {
+    /// Everything happens with the user's own rights: whoever wins a race here wins what the user could do anyway.
+    fn remove(&self) {
+        let is_it = fs::symlink_metadata(&self.path).is_ok_and(|found| {
+            found.file_type().is_socket() && found.dev() == self.device && found.ino() == self.inode
+        });
+        if is_it {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The port and the listening sockets.
+///
+/// # Errors
+/// A line for the log.
+pub(super) fn listen_tcp(resolver: Resolver, host: &BindHost, port: u16) -> Result<(u16, Vec<OwnedFd>), String> {
+    bind_each(&addresses(resolver, host, port)?, port)
+}
+
+fn addresses(resolver: Resolver, host: &BindHost, port: u16) -> Result<Vec<SocketAddr>, String> {
+    let Families { v4, v6 } = resolver.families;
+    let of_each = |v4_address: Ipv4Addr, v6_address: Ipv6Addr| {
+        let v6 = v6.then_some(SocketAddr::new(IpAddr::V6(v6_address), port));
+        v6.into_iter().chain(v4.then_some(SocketAddr::new(IpAddr::V4(v4_address), port))).collect()
+    };
+    match host {
+        BindHost::Loopback => Ok(of_each(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)),
+        BindHost::All => Ok(of_each(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)),
+        BindHost::Named(name) => {
+            resolver.addresses(name, port).map_err(|error| format!("getaddrinfo({name}): {}", words(&error)))
+        }
+    }
+}
+
+/// Binds each address; some may fail (a kernel without IPv6, a port that somebody has on one address), not all. A port
+/// that the system chose for the first holds for the others.
+fn bind_each(addresses: &[SocketAddr], port: u16) -> Result<(u16, Vec<OwnedFd>), String> {
+    let mut port = port;
+    let mut sockets = Vec::new();
+    let mut last = "it has no address".to_owned();
+    for address in addresses.iter().take(MOST_SOCKETS) {
+        let address = SocketAddr::new(address.ip(), port);
+        match bound(address) {
+            Ok((socket, chosen)) => {
+                port = chosen;
+                sockets.push(socket);
+            }
+            Err(error) => last = format!("bind [{}]:{}: {}", address.ip(), address.port(), words(&error)),
+        }
+    }
+    if sockets.is_empty() { Err(last) } else { Ok((port, sockets)) }
+}
+
+fn bound(address: SocketAddr) -> io::Result<(OwnedFd, u16)> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    if address.is_ipv6() {
+        // Each family has a socket of its own, so that nobody else can take the other half.
+        setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    listen(&socket.as_fd(), Backlog::new(BACKLOG)?)?;
+    let bound: SockaddrStorage = getsockname(socket.as_raw_fd())?;
+    let v4 = bound.as_sockaddr_in().map(nix::sys::socket::SockaddrIn::port);
+    let port = v4.or(bound.as_sockaddr_in6().map(nix::sys::socket::SockaddrIn6::port));
+    Ok((socket, port.unwrap_or(address.port())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+    use std::path::Path;
+
+    use super::*;
+
+    const BOTH: Families = Families { v4: true, v6: true };
+
+    fn listen_on(families: Families, host: BindHost, port: u16) -> Result<(u16, Vec<OwnedFd>), String> {
+        listen_tcp(Resolver { families }, &host, port)
+    }
+
+    fn is_socket(path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+    }
+
+    fn has_v6() -> bool {
+        TcpListener::bind("[::1]:0").is_ok()
+    }
+
+    #[test]
+    fn loopback_is_loopback_of_every_family_on_one_port() {
+        let (port, sockets) = listen_on(BOTH, BindHost::Loopback, 0).unwrap();
+        assert_eq!(sockets.len(), 1 + usize::from(has_v6()));
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+        assert_eq!(TcpStream::connect(("::1", port)).is_ok(), has_v6());
+        assert!(TcpListener::bind(("127.0.0.1", port)).is_err());
+        // Not one of the other addresses of this host.
+        assert!(TcpStream::connect(("127.0.0.2", port)).is_err());
+        let again = listen_on(BOTH, BindHost::Loopback, port).unwrap_err();
+        assert!(again.ends_with(&format!(":{port}: Address already in use")), "{again}");
+    }
+
+    #[test]
+    fn all_and_named_addresses() {
+        let v4 = Families { v4: true, v6: false };
+        let (port, sockets) = listen_on(v4, BindHost::All, 0).unwrap();
+        assert_eq!(sockets.len(), 1);
+        assert!(TcpStream::connect(("127.0.0.2", port)).is_ok());
+        let (port, _sockets) = listen_on(BOTH, BindHost::Named("127.0.0.3".to_owned()), 0).unwrap();
+        assert!(TcpStream::connect(("127.0.0.3", port)).is_ok());
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        assert!(listen_on(BOTH, BindHost::Named("192.0.2.1".to_owned()), 80).is_err());
+    }
+
+    #[test]
+    fn the_file_of_a_socket_goes_with_it_and_nobody_elses_does() {
+        let folder = std::env::temp_dir().join(format!("bulkhead-forward-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = |name: &str| folder.join(name);
+        let on = |name: &str| path(name).to_str().unwrap().to_owned();
+        let mut files = SocketFiles::new(false);
+        let _socket = files.listen(1, &on("a")).unwrap();
+        assert!(UnixStream::connect(path("a")).is_ok());
+        let _other = files.listen(2, &on("b")).unwrap();
+        let taken = files.listen(3, &on("a")).unwrap_err();
+        assert!(taken.ends_with("Address already in use"), "{taken}");
+        files.remove(1);
+        assert!(!path("a").exists() && is_socket(&path("b")));
+        // Somebody has put a file in its place.
+        fs::remove_file(path("b")).unwrap();
+        fs::write(path("b"), "mine").unwrap();
+        files.remove_all();
+        assert_eq!(fs::read_to_string(path("b")).unwrap(), "mine");
+        // What is in the way is removed only on demand.
+        assert!(files.listen(4, &on("b")).is_err());
+        let mut unlinking = SocketFiles::new(true);
+        let _socket = unlinking.listen(5, &on("b")).unwrap();
+        assert!(is_socket(&path("b")));
+        unlinking.remove_all();
+        assert!(files.listen(6, &"x".repeat(300)).is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
