@@ -1,14 +1,13 @@
 //! Lines that ask for something that is not there yet: `sshd -t` warns of them, the listener logs them.
 //!
-//! A line that says the default asks for nothing. Nor does one that keeps away what never comes: nothing is forwarded,
-//! so `AllowTcpForwarding no` is obeyed to the letter.
+//! A line that says the default asks for nothing. Nor does one that keeps away what never comes: no agent is
+//! forwarded, so `AllowAgentForwarding no` is obeyed to the letter.
 
 use std::collections::HashSet;
 
 use events::Level;
 use events::listener::Event;
 use settings::keywords::{Keyword, Status};
-use settings::values::Forwarding;
 use settings::{Effective, Said, Setting, Settings};
 
 /// A line without effect.
@@ -61,12 +60,8 @@ fn asks_for_something(keyword: &Keyword, setting: &Setting) -> bool {
 fn keeps_away_what_never_comes(setting: &Setting) -> bool {
     match setting {
         Setting::AllowAgentForwarding(on) => !on,
-        Setting::AllowTcpForwarding(which) | Setting::AllowStreamLocalForwarding(which) => *which == Forwarding::No,
-        Setting::DisableForwarding(off) => *off,
         Setting::XAuthLocation(None) => true,
         Setting::RevokedKeys(files) => files.is_empty(),
-        // They choose among what forwarding would be accepted.
-        Setting::PermitOpen(_) | Setting::PermitListen(_) => true,
         _ => false,
     }
 }
@@ -110,6 +105,6 @@ mod tests {
                     PerSourcePenalties yes\nUnusedConnectionTimeout none\nPrintMotd no\nDisableForwarding yes\n\
                     AllowTcpForwarding no\nPermitOpen none\nMatch User x\n PermitListen 22\n";
         assert_eq!(said(text), []);
-        assert_eq!(said("AllowTcpForwarding local\n").len(), 1);
+        assert_eq!(said("AllowTcpForwarding local\nGatewayPorts yes\n"), []);
     }
 }

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Effective;
 use crate::algorithms::signature_algorithms;
 use crate::preauth::settings_of_one_process;
-use crate::values::{
-    ChannelTimeout, Compression, Forwarding, GatewayPorts, IpQos, LogLevel, PermitListen, Seconds, Tunnel,
-};
+use crate::values::{ChannelTimeout, Compression, IpQos, LogLevel, Seconds, Tunnel};
 
 settings_of_one_process! {
     /// Settings of `sshd-session`, for the user who logged in.
@@ -21,8 +19,6 @@ settings_of_one_process! {
             |effective: &Effective| u64::from(effective.client_alive_interval.0),
         /// How many such questions may stay unanswered; 0 means any number.
         client_alive_count_max: u32 = ClientAliveCountMax,
-        /// umask for sockets of forwardings.
-        stream_local_bind_mask: u32 = StreamLocalBindMask,
         /// After how long a connection without channels is closed.
         unused_connection_timeout: Option<Seconds> = UnusedConnectionTimeout =>
             |effective: &Effective| effective.unused_connection_timeout.filter(|time| !time.is_zero()),
@@ -34,18 +30,8 @@ settings_of_one_process! {
         permit_tty: bool = PermitTTY,
         /// Whether `zlib@openssh.com` is offered.
         compression: bool = Compression => |effective: &Effective| effective.compression == Compression::Delayed,
-        /// Which addresses remote forwardings listen on.
-        gateway_ports: GatewayPorts = GatewayPorts,
-        /// Directions of TCP forwarding.
-        allow_tcp_forwarding: Forwarding = AllowTcpForwarding,
         /// Whether the agent may be forwarded.
         allow_agent_forwarding: bool = AllowAgentForwarding,
-        /// Whether all forwarding is off.
-        disable_forwarding: bool = DisableForwarding,
-        /// Directions of Unix-domain forwarding.
-        allow_stream_local_forwarding: Forwarding = AllowStreamLocalForwarding,
-        /// Whether old socket files are removed.
-        stream_local_bind_unlink: bool = StreamLocalBindUnlink,
         /// Ciphers, preferred first.
         ciphers: Vec<String> = Ciphers,
         /// MACs, preferred first.
@@ -73,10 +59,6 @@ settings_of_one_process! {
         rekey_bytes: u64 = RekeyLimit => |effective: &Effective| effective.rekey_limit.bytes(),
         /// Seconds after which new keys are due; 0 for never.
         rekey_seconds: u64 = RekeyLimit => |effective: &Effective| effective.rekey_limit.seconds(),
-        /// Destinations that forwarding may reach.
-        permit_open: PermitListen = PermitOpen,
-        /// Addresses that remote forwarding may listen on.
-        permit_listen: PermitListen = PermitListen,
         /// Whether somebody reads events: then what becomes of files is told beside the log.
         event_log: bool = EventLog => |effective: &Effective| effective.event_log.is_some(),
         /// Whether what becomes of files is spooled.

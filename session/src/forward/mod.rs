@@ -62,6 +62,7 @@ fn forward() -> Result<(), ForwardError> {
     sandbox::keep_only_sockets(&Surroundings {
         identity: start.identity,
         empty_root: start.chroot.map(PathBuf::from),
+        jail: None,
         best_effort: start.best_effort_sandbox,
     })?;
     std::env::set_current_dir("/")?;

@@ -165,7 +165,7 @@ keywords! {
     /// The port to listen on.
     port, Port, PortList, ["22"], Global, [Listener], Works;
     /// Which families of addresses to listen on.
-    address_family, AddressFamily, OneOf<AddressFamily>, ["any"], Global, [Listener], Works;
+    address_family, AddressFamily, OneOf<AddressFamily>, ["any"], Global, [Listener, Monitor], Works;
     /// An address to listen on; without a port, on every Port. By default all addresses of this host.
     listen_address, ListenAddress, ListenAddresses, [], Global, [Listener], Works;
     /// Whether PAM checks accounts and sessions, and answers password and keyboard-interactive logins.
@@ -187,7 +187,7 @@ keywords! {
     /// RSA keys with fewer bits are refused, for users and for this host.
     required_rsa_size, RequiredRSASize, Number, ["1024"], Anywhere, [Listener, Monitor], Works;
     /// The umask for Unix-domain sockets of forwardings.
-    stream_local_bind_mask, StreamLocalBindMask, Octal, ["0177"], Anywhere, [Session], Later;
+    stream_local_bind_mask, StreamLocalBindMask, Octal, ["0177"], Anywhere, [Monitor], Works;
     /// After how long a connection without any channel is closed.
     unused_connection_timeout, UnusedConnectionTimeout, OptionalTime, ["none"], Anywhere, [Session], Later;
     /// Whether and how root may log in.
@@ -231,20 +231,19 @@ keywords! {
     /// Whether the connection may be compressed after login.
     compression, Compression, OneOf<Compression>, ["yes"], Global, [Preauth, Session], Works;
     /// Whether remote forwardings listen on other addresses than loopback.
-    gateway_ports, GatewayPorts, OneOf<GatewayPorts>, ["no"], Anywhere, [Session], Later;
+    gateway_ports, GatewayPorts, OneOf<GatewayPorts>, ["no"], Anywhere, [Monitor], Works;
     /// Whether the client's host name is looked up, and its address checked against it.
     use_dns, UseDNS, YesNo, ["no"], Global, [Monitor], Works;
     /// Whether TCP connections may be forwarded.
-    allow_tcp_forwarding, AllowTcpForwarding, OneOf<Forwarding>, ["yes"], Anywhere, [Monitor, Session], Later;
+    allow_tcp_forwarding, AllowTcpForwarding, OneOf<Forwarding>, ["yes"], Anywhere, [Monitor], Works;
     /// Whether the client's agent may be forwarded.
     allow_agent_forwarding, AllowAgentForwarding, YesNo, ["yes"], Anywhere, [Monitor, Session], Later;
     /// Whether all forwarding is off, whatever else says yes.
-    disable_forwarding, DisableForwarding, YesNo, ["no"], Anywhere, [Monitor, Session], Later;
+    disable_forwarding, DisableForwarding, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// Whether Unix-domain sockets may be forwarded.
-    allow_stream_local_forwarding, AllowStreamLocalForwarding, OneOf<Forwarding>, ["yes"], Anywhere,
-        [Monitor, Session], Later;
+    allow_stream_local_forwarding, AllowStreamLocalForwarding, OneOf<Forwarding>, ["yes"], Anywhere, [Monitor], Works;
     /// Whether an existing socket file is removed before a forwarding listens on it.
-    stream_local_bind_unlink, StreamLocalBindUnlink, YesNo, ["no"], Anywhere, [Session], Later;
+    stream_local_bind_unlink, StreamLocalBindUnlink, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// The digest of fingerprints in the log.
     fingerprint_hash, FingerprintHash, LastOneOf<FingerprintHash>, ["SHA256"], Global, [Listener, Monitor], Works;
     /// Whether a file tells the session which credentials were used (SSH_USER_AUTH).
@@ -359,9 +358,9 @@ keywords! {
     /// After how many bytes and how much time new keys are agreed on.
     rekey_limit, RekeyLimit, RekeyLimits, ["default none"], Anywhere, [Session, Preauth], Works;
     /// Destinations that forwarding may reach.
-    permit_open, PermitOpen, PermitOpens, ["any"], Anywhere, [Monitor, Session], Later;
+    permit_open, PermitOpen, PermitOpens, ["any"], Anywhere, [Monitor], Works;
     /// Addresses that remote forwarding may listen on.
-    permit_listen, PermitListen, PermitListens, ["any"], Anywhere, [Monitor, Session], Later;
+    permit_listen, PermitListen, PermitListens, ["any"], Anywhere, [Monitor], Works;
     /// Whether users may set environment variables in ~/.ssh/environment and authorized_keys.
     permit_user_environment, PermitUserEnvironment, PermitUserEnvironment, ["no"], Global, [Monitor], Works;
     /// What signatures of security keys must prove.
