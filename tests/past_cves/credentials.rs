@@ -1,6 +1,6 @@
 //! A credential that is none, or not this user's, or not from here.
 
-use bulkhead_tests::{Server, make_key, public_half, wait_until};
+use bulkhead_tests::{Server, make_key, needs_program, needs_root, public_half, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::{authorize, can_be_hostile, hostile, is_in, login_line, other_key};
@@ -27,6 +27,28 @@ fn cve_2001_1585_a_signature_is_verified() {
     assert_eq!(hostile(&server, &["signature", user, &key, "nobody"]), "refused");
     assert_eq!(hostile(&server, &["signature", user, &key, &key, "another session"]), "refused");
     assert_eq!(hostile(&server, &["signature", user, &key, &key]), "in", "or nothing was tried");
+}
+
+/// A reverse look-up that answers with digits passed for an address.
+#[test]
+fn cve_2003_0386_a_numeric_host_name_is_no_address() {
+    let test = "cve_2003_0386_a_numeric_host_name_is_no_address";
+    if !needs_root(test) || !needs_program(test, "unshare") {
+        return;
+    }
+    // 127.0.0.5 is called by the address of a friend, 127.0.0.6 by a name.
+    let hosts = "printf '127.0.0.1 localhost\\n127.0.0.5 10.1.2.3\\n127.0.0.6 friend.example.org\\n' >\"$1/hosts\"\n\
+                 mount --bind \"$1/hosts\" /etc/hosts";
+    let server = Server::as_root_after(hosts, "UseDNS yes");
+    let from = |address: &str| is_in(&server, &["-o", &format!("BindAddress={address}")]);
+    authorize(&server, &login_line(&server, "from=\"friend.example.org\""));
+    assert!(from("127.0.0.6"), "names are looked up");
+    for pattern in ["10.1.2.3", "10.*", "10.0.0.0/8"] {
+        authorize(&server, &login_line(&server, &format!("from=\"{pattern}\"")));
+        assert!(!from("127.0.0.5"), "{pattern}");
+    }
+    authorize(&server, &login_line(&server, "from=\"127.0.0.5\""));
+    assert!(from("127.0.0.5"), "what counts is the address");
 }
 
 /// The monitor did not tie the verified signature to the key that it had allowed.

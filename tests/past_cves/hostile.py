@@ -1,5 +1,5 @@
 """A client that does what no client should: hostile.py PORT CASE ARGUMENT... Prints what the server answers."""
-import logging, os, queue, statistics, struct, sys, time
+import logging, os, queue, statistics, sys, threading, time
 import paramiko
 from paramiko.message import Message
 
@@ -137,6 +137,48 @@ def median_times(names):
         print(name, attempt, int(statistics.median(times) * 1e6), '|'.join(sorted(set(answers))), sep='\t')
 
 
+def peak_below(pid):
+    """The largest that any process below this one has been, in KiB."""
+    with open('/proc/%d/task/%d/children' % (pid, pid)) as children:
+        pids = [int(child) for child in children.read().split()]
+    sizes = [0]
+    for child in pids:
+        with open('/proc/%d/status' % child) as status:
+            sizes += [int(line.split()[1]) for line in status if line.startswith('VmHWM')]
+        sizes.append(peak_below(child))
+    return max(sizes)
+
+
+def pings(listener, exchanging):
+    """PINGs from somebody who reads nothing any more, before login; exchanging: amid a key exchange."""
+    t = paramiko.Transport(('127.0.0.1', port))
+    t.start_client(timeout=30)
+    stop = threading.Event()
+    t._parse_kex_init = lambda m: stop.wait()
+    if exchanging:
+        t._send_kex_init()
+        time.sleep(0.2)
+    else:
+        t.packetizer.read_message = lambda: stop.wait() or (0, Message())
+    sent = 0
+
+    def flood():
+        nonlocal sent
+        message = Message()
+        message.add_byte(b'\xc0')
+        message.add_string(b'x' * 200)
+        try:
+            while sent < 100000:
+                t.packetizer.send_message(message)
+                sent += 1
+        except (EOFError, OSError, paramiko.SSHException):
+            pass
+    flooding = threading.Thread(target=flood, daemon=True)
+    flooding.start()
+    flooding.join(4)
+    print(sent, peak_below(listener))
+
+
 case, arguments = sys.argv[2], sys.argv[3:]
 if case == 'signature':
     user, key, signer, session = arguments[0], load(arguments[1]), arguments[2], arguments[3:]
@@ -151,6 +193,8 @@ elif case == 'password':
     before = time.perf_counter()
     answer = shown(raw.request(arguments[0], 'password', False, 'x' * length)[0])
     print(answer, int((time.perf_counter() - before) * 1000))
+elif case == 'pings':
+    pings(int(arguments[0]), arguments[1] == 'exchanging')
 elif case == 'exact-password':
     print(shown(Raw().request(arguments[0], 'password', False, arguments[1])[0]))
 elif case == 'none':

@@ -378,6 +378,14 @@ impl Server {
         Self::start_in(scratch, who, account, configuration, &[])
     }
 
+    /// As root, in a mount namespace of its own in which a shell script runs first; `$1` is the scratch folder.
+    #[must_use]
+    pub fn as_root_after(script: &str, configuration: &str) -> Self {
+        let scratch = Scratch::new();
+        scratch.file(MOUNTS, format!("set -e\n{script}\nshift\nexec \"$@\"\n"));
+        Self::start_in(scratch, As::Root, Account::create(), configuration, &[])
+    }
+
     fn start_in(
         scratch: Scratch,
         who: As,
@@ -727,8 +735,15 @@ fn known_hosts(scratch: &Scratch, port: u16, ed25519: &str) -> String {
     [ed25519, &keys[0], &keys[1]].iter().map(|key| format!("[127.0.0.1]:{port} {}\n", key.trim_end())).collect()
 }
 
+/// The script of [`Server::as_root_after`].
+const MOUNTS: &str = "mounts.sh";
+
 fn spawn(who: As, account: &Account, scratch: &Scratch, environment: &[(&str, &str)], log: &Arc<Log>) -> Child {
     let mut command = Command::new(binaries().join("sshd"));
+    if scratch.path(MOUNTS).exists() {
+        command = Command::new("unshare");
+        command.args(["--mount", "sh"]).arg(scratch.path(MOUNTS)).arg(scratch.path("")).arg(binaries().join("sshd"));
+    }
     command.args(["-D", "-e", "-f"]).arg(scratch.path("sshd_config")).envs(environment.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     if who == As::OrdinaryUser && Uid::effective().is_root() {
