@@ -66,9 +66,9 @@ fn keeps_away_what_never_comes(setting: &Setting) -> bool {
     }
 }
 
-/// Whether the line should have kept somebody out, or have ended a session.
+/// Whether the line should have kept somebody out.
 fn restricts(setting: &Setting) -> bool {
-    matches!(setting, Setting::RevokedKeys(_) | Setting::UnusedConnectionTimeout(_) | Setting::ChannelTimeout(_))
+    matches!(setting, Setting::RevokedKeys(_))
 }
 
 #[cfg(test)]
@@ -91,10 +91,10 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said_once_for_each_keyword() {
         assert_eq!(
-            said("X11Forwarding yes\nMatch User x\n X11Forwarding yes\n ChannelTimeout session=1h\n"),
+            said("X11Forwarding yes\nMatch User x\n X11Forwarding yes\n PermitTunnel yes\n"),
             [
                 (false, "line 1: X11Forwarding has no effect yet".to_owned()),
-                (true, "line 4: ChannelTimeout has no effect yet".to_owned()),
+                (false, "line 4: PermitTunnel has no effect yet".to_owned()),
             ]
         );
     }

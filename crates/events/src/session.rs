@@ -31,6 +31,15 @@ pub enum Event {
     Disconnected,
     /// ClientAliveCountMax questions were not answered.
     Unresponsive,
+    /// A channel is closed because nothing moved through it (ChannelTimeout).
+    ChannelIdle {
+        /// Its number on our side.
+        channel: u32,
+        /// The limit.
+        seconds: u64,
+    },
+    /// The connection had no channels for as long as UnusedConnectionTimeout says.
+    UnusedConnection,
     /// The connection broke a rule of the transport.
     ProtocolError {
         /// The rule.
@@ -80,7 +89,9 @@ impl Loggable for Event {
     fn level(&self) -> Level {
         match self {
             Self::ProtocolError { .. } | Self::CannotServe { .. } => Level::Fatal,
-            Self::ReadError { .. } | Self::Transferred { .. } | Self::Closing => Level::Verbose,
+            Self::ReadError { .. } | Self::ChannelIdle { .. } | Self::Transferred { .. } | Self::Closing => {
+                Level::Verbose
+            }
             Self::Sftp { level, .. } => *level,
             Self::Debug { .. } => Level::Debug1,
             _ => Level::Info,
@@ -97,6 +108,10 @@ impl Loggable for Event {
             Self::Disconnecting { why } => format!("Disconnecting {}: {why}", facts.peer_with_user()),
             Self::Disconnected => format!("Disconnected from {}", facts.peer_with_user()),
             Self::Unresponsive => format!("Timeout, client not responding from {}", facts.peer_with_user()),
+            Self::ChannelIdle { channel, seconds } => {
+                format!("channel {channel}: closing after {seconds} seconds of inactivity")
+            }
+            Self::UnusedConnection => format!("terminating inactive connection from {}", facts.peer_with_user()),
             Self::ProtocolError { what } => {
                 format!("ssh_dispatch_run_fatal: Connection from {}: {what}", facts.peer_with_user())
             }

@@ -18,6 +18,10 @@ pub(crate) struct Due {
     pub(crate) probe: bool,
     /// The peer has left too many questions unanswered.
     pub(crate) unresponsive: bool,
+    /// A channel has been idle for too long.
+    pub(crate) idle: bool,
+    /// The connection has been without channels for too long.
+    pub(crate) unused: bool,
 }
 
 /// The deadlines of a connection, and one timer for all of them.
@@ -29,6 +33,11 @@ pub(crate) struct Clock {
     /// `RekeyLimit`, second value.
     rekey_every: Option<Duration>,
     rekey_at: Option<Instant>,
+    /// When the next channel is idle for too long.
+    idle_at: Option<Instant>,
+    /// `UnusedConnectionTimeout`
+    unused_after: Option<Duration>,
+    unused_at: Option<Instant>,
 }
 
 /// `ClientAliveInterval` and `ClientAliveCountMax`
@@ -43,7 +52,8 @@ struct Alive {
 impl Clock {
     /// Needs the runtime to be entered.
     pub(crate) fn new(settings: &settings::SessionSettings) -> Self {
-        Self::with(settings.client_alive_interval, settings.client_alive_count_max, settings.rekey_seconds)
+        let clock = Self::with(settings.client_alive_interval, settings.client_alive_count_max, settings.rekey_seconds);
+        Self { unused_after: settings.unused_connection_timeout.and_then(|time| seconds(time.0.into())), ..clock }
     }
 
     fn with(alive_interval: u64, most_unanswered: u32, rekey_seconds: u64) -> Self {
@@ -61,6 +71,9 @@ impl Clock {
             alive,
             rekey_every,
             rekey_at: rekey_every.map(|every| later(now, every)),
+            idle_at: None,
+            unused_after: None,
+            unused_at: None,
         }
     }
 
@@ -82,6 +95,19 @@ impl Clock {
         self.rekey_at = self.rekey_every.map(|every| later(Instant::now(), every));
     }
 
+    /// When the next channel is to be closed, if nothing moves.
+    pub(crate) fn channels_expire_at(&mut self, at: Option<Instant>) {
+        self.idle_at = at;
+    }
+
+    /// Whether there are channels: the time without them begins when the last one goes.
+    pub(crate) fn connection_is_used(&mut self, used: bool) {
+        self.unused_at = match self.unused_after.filter(|_| !used) {
+            Some(after) => Some(self.unused_at.unwrap_or_else(|| later(Instant::now(), after))),
+            None => None,
+        };
+    }
+
     /// Says what is due, and has the task of `cx` woken when the next thing is.
     pub(crate) fn poll_due(&mut self, cx: &mut Context<'_>) -> Due {
         let mut due = Due::default();
@@ -100,7 +126,8 @@ impl Clock {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        [self.quiet_at, self.rekey_at, self.alive.as_ref().map(|alive| alive.next)].into_iter().flatten().min()
+        let alive_at = self.alive.as_ref().map(|alive| alive.next);
+        [self.quiet_at, self.rekey_at, alive_at, self.idle_at, self.unused_at].into_iter().flatten().min()
     }
 
     fn take_due(&mut self, now: Instant, due: &mut Due) {
@@ -108,6 +135,9 @@ impl Clock {
             self.quiet_at = None;
             due.quiet = true;
         }
+        // Whoever asked is told once, and says again when.
+        due.idle |= self.idle_at.take_if(|at| *at <= now).is_some();
+        due.unused |= self.unused_at.take_if(|at| *at <= now).is_some();
         // The transport decides; this only sees to it that it is asked.
         if self.rekey_at.is_some_and(|at| at <= now) {
             self.rekey_at = self.rekey_every.map(|every| later(now, every));
@@ -171,6 +201,24 @@ mod tests {
             for after in [11, 22, 33, 44] {
                 assert!(!due(&mut clock, start, after).unresponsive);
             }
+        });
+    }
+
+    #[test]
+    fn the_time_without_channels_begins_when_the_last_one_goes() {
+        in_runtime(async {
+            let mut clock = Clock { unused_after: Some(Duration::from_secs(30)), ..Clock::with(0, 0, 0) };
+            clock.connection_is_used(true);
+            assert_eq!(clock.unused_at, None);
+            clock.connection_is_used(false);
+            let at = clock.unused_at.unwrap();
+            clock.connection_is_used(false);
+            assert_eq!(clock.unused_at, Some(at), "it goes on");
+            assert!(!due(&mut clock, Instant::now(), 29).unused);
+            clock.connection_is_used(true);
+            clock.connection_is_used(false);
+            assert!(clock.unused_at.unwrap() >= at, "and begins anew");
+            assert!(due(&mut clock, Instant::now(), 31).unused);
         });
     }
 

@@ -34,6 +34,9 @@ pub(crate) enum Ending {
     /// ClientAliveCountMax questions have not been answered.
     #[error("the peer does not answer")]
     Unresponsive,
+    /// UnusedConnectionTimeout
+    #[error("nobody uses the connection")]
+    Unused,
     /// The monitor has gone or is out of step.
     #[error("{0}")]
     Monitor(#[from] LinkError),
@@ -59,7 +62,7 @@ impl Ending {
             Self::Monitor(_) => {
                 Some((msg::SSH_DISCONNECT_BY_APPLICATION, "The server ended this connection.".to_owned()))
             }
-            Self::HungUp | Self::Network(_) | Self::Disconnected { .. } | Self::Unresponsive => None,
+            Self::HungUp | Self::Network(_) | Self::Disconnected { .. } | Self::Unresponsive | Self::Unused => None,
         }
     }
 
@@ -74,6 +77,7 @@ impl Ending {
             Self::Transport(error) => vec![Event::ProtocolError { what: error.to_string() }],
             Self::Violation(text) => vec![Event::Disconnecting { why: text.clone() }],
             Self::Unresponsive => vec![Event::Unresponsive],
+            Self::Unused => vec![Event::UnusedConnection],
             Self::NotServed(_) | Self::Monitor(_) => Vec::new(),
         }
     }

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ipc::phases::{ExchangeToSign, LoggedInAnswer, LoggedInRequest, ModpGroup, PrimeSizes};
-use tokio::time::timeout;
+use settings::values::IpQos;
+use tokio::time::{Instant, timeout};
 use transport::{Event, Transport};
 
 use super::clock::Clock;
@@ -28,6 +29,8 @@ pub(crate) struct EventLoop {
     pub(crate) transport: Transport,
     pub(crate) connection: Connection,
     pub(crate) clock: Clock,
+    /// `IPQoS`
+    pub(crate) ip_qos: IpQos,
     /// A packet waits inside the connection for an answer of the monitor's.
     pub(crate) held: bool,
     /// For the process title.
@@ -77,6 +80,13 @@ impl EventLoop {
             self.transport.start_rekey();
         }
         let pumped = self.connection.pump(cx, &mut self.transport, &mut self.link)?;
+        self.clock.channels_expire_at(self.connection.next_idle_deadline());
+        self.clock.connection_is_used(self.connection.is_used());
+        self.network.set_service_class(if self.connection.has_bulk() {
+            self.ip_qos.bulk
+        } else {
+            self.ip_qos.interactive
+        });
         self.show_title();
         let sent = match self.network.poll_send(cx, &mut self.transport) {
             Poll::Ready(sent) => sent.map_err(Ending::Network)?,
@@ -159,6 +169,14 @@ impl EventLoop {
         let due = self.clock.poll_due(cx);
         if due.unresponsive {
             return Err(Ending::Unresponsive);
+        }
+        if due.unused {
+            return Err(Ending::Unused);
+        }
+        if due.idle {
+            self.connection.close_idle(Instant::now(), &mut self.link)?;
+            // What closes them has to be sent: there must be another turn.
+            cx.waker().wake_by_ref();
         }
         if due.quiet {
             self.transport.quiet();

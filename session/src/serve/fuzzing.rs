@@ -16,7 +16,7 @@ use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest};
 use ipc::{Answering, Asking};
 use wire::Write as _;
 
-use super::connection::{Connection, Packets, Received, Terms};
+use super::connection::{Connection, IdleLimits, Packets, Received, Terms};
 use super::monitor_link::MonitorLink;
 
 /// Packets for nobody, until data is no longer wanted.
@@ -57,7 +57,7 @@ pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) {
     let mut link = MonitorLink::new(Asking::over(ours)).expect("a link");
     sys::fd::set_nonblocking(theirs.as_fd(), true).expect("a socket that does not block");
     let mut monitor = Monitor { link: Answering::over(theirs), far_ends: Vec::new(), with_terminal: Vec::new() };
-    let mut connection = Connection::new(terms());
+    let mut connection = Connection::new(terms(), IdleLimits::new(&[]));
     let mut wire = Discard { data_left: MOST_DATA };
     let mut cx = Context::from_waker(Waker::noop());
     for (choice, packet) in packets {

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
 use nix::sys::socket::{SockaddrStorage, getpeername, setsockopt, sockopt};
+use settings::values::Dscp;
 use thiserror::Error;
 use transport::Transport;
 
@@ -16,6 +17,29 @@ pub(crate) struct NetworkEnds {
     input: OwnedFd,
     /// None when `input` is a socket.
     output: Option<OwnedFd>,
+    protocol: Protocol,
+}
+
+/// What carries the connection: it decides how its packets are marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    /// IPv4, also inside an IPv6 socket.
+    Ipv4,
+    Ipv6,
+    /// Pipes, or another kind of socket.
+    Other,
+}
+
+impl Protocol {
+    fn of(descriptor: &OwnedFd) -> Self {
+        let Ok(address) = getpeername::<SockaddrStorage>(descriptor.as_raw_fd()) else { return Self::Other };
+        match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+            (Some(_), _) => Self::Ipv4,
+            (None, Some(v6)) if v6.ip().to_ipv4_mapped().is_some() => Self::Ipv4,
+            (None, Some(_)) => Self::Ipv6,
+            (None, None) => Self::Other,
+        }
+    }
 }
 
 /// A start message with the wrong number of descriptors.
@@ -28,7 +52,7 @@ impl NetworkEnds {
         let count = descriptors.len();
         let mut descriptors = descriptors.into_iter();
         match (descriptors.next(), descriptors.next(), descriptors.next()) {
-            (Some(input), output, None) => Ok(Self { input, output }),
+            (Some(input), output, None) => Ok(Self { protocol: Protocol::of(&input), input, output }),
             _ => Err(WrongEnds(count)),
         }
     }
@@ -52,6 +76,8 @@ impl NetworkEnds {
 pub(crate) struct Network {
     input: Descriptor,
     output: Option<Descriptor>,
+    protocol: Protocol,
+    service_class: Dscp,
     received: u64,
     sent: u64,
 }
@@ -61,7 +87,19 @@ impl Network {
     pub(crate) fn new(ends: NetworkEnds) -> io::Result<Self> {
         let input = Descriptor::new(ends.input, Nature::Stream)?;
         let output = ends.output.map(|output| Descriptor::new(output, Nature::Stream)).transpose()?;
-        Ok(Self { input, output, received: 0, sent: 0 })
+        Ok(Self { input, output, protocol: ends.protocol, service_class: None, received: 0, sent: 0 })
+    }
+
+    /// Marks the connection's packets from here on (`IPQoS`); `none` leaves them as they are.
+    pub(crate) fn set_service_class(&mut self, class: Dscp) {
+        let Some(byte) = class.filter(|_| class != self.service_class) else { return };
+        self.service_class = class;
+        // A network that does not take it is no reason to serve nobody.
+        let _ = match self.protocol {
+            Protocol::Ipv4 => setsockopt(&self.input, sockopt::Ipv4Tos, &i32::from(byte)),
+            Protocol::Ipv6 => setsockopt(&self.input, sockopt::Ipv6TClass, &i32::from(byte)),
+            Protocol::Other => Ok(()),
+        };
     }
 
     /// One read of as much as the transport takes. `None` is the end: the peer has hung up.
@@ -116,5 +154,45 @@ impl Network {
     /// Bytes on the wire so far, in this process: to the peer, from the peer.
     pub(crate) fn transferred(&self) -> (u64, u64) {
         (self.sent, self.received)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use nix::sys::socket::getsockopt;
+
+    use super::*;
+    use crate::serve::test_runtime::in_runtime;
+
+    /// Both ends of a connection to a listener on this address.
+    fn connected(listen: &str, connect: &str) -> (OwnedFd, TcpStream) {
+        let listener = TcpListener::bind(listen).unwrap();
+        let peer = TcpStream::connect((connect, listener.local_addr().unwrap().port())).unwrap();
+        (listener.accept().unwrap().0.into(), peer)
+    }
+
+    #[test]
+    fn packets_are_marked_by_what_carries_them() {
+        in_runtime(async {
+            for (listen, connect, is_v6) in
+                [("127.0.0.1:0", "127.0.0.1", false), ("[::1]:0", "::1", true), ("[::]:0", "127.0.0.1", false)]
+            {
+                let (socket, _peer) = connected(listen, connect);
+                let asked = socket.try_clone().unwrap();
+                let marked = || match is_v6 {
+                    true => getsockopt(&asked, sockopt::Ipv6TClass).unwrap(),
+                    false => getsockopt(&asked, sockopt::Ipv4Tos).unwrap(),
+                };
+                let mut network = Network::new(NetworkEnds::from_descriptors(vec![socket]).unwrap()).unwrap();
+                network.set_service_class(Some(0xb8));
+                assert_eq!(marked(), 0xb8, "{listen}");
+                network.set_service_class(None);
+                assert_eq!(marked(), 0xb8, "{listen}: none leaves it");
+                network.set_service_class(Some(0));
+                assert_eq!(marked(), 0, "{listen}");
+            }
+        });
     }
 }

@@ -17,7 +17,7 @@ use transport::{Compression, HandOverState, HostKey, ServerSettings, Transport, 
 use zeroize::Zeroizing;
 
 use super::clock::Clock;
-use super::connection::{Connection, Terms, session_window};
+use super::connection::{Connection, IdleLimits, Terms, session_window};
 use super::event_loop::EventLoop;
 use super::monitor_link::MonitorLink;
 use super::network::{Network, NetworkEnds, WrongEnds};
@@ -118,8 +118,9 @@ impl Ready {
             network: Network::new(self.network)?,
             link: MonitorLink::new(Asking::over(link))?,
             transport: self.transport,
-            connection: Connection::new(self.terms),
+            connection: Connection::new(self.terms, IdleLimits::new(&self.settings.channel_timeout)),
             clock: Clock::new(&self.settings),
+            ip_qos: self.settings.ip_qos,
             held: false,
             user: self.user,
         };

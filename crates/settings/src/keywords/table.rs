@@ -189,7 +189,7 @@ keywords! {
     /// The umask for Unix-domain sockets of forwardings.
     stream_local_bind_mask, StreamLocalBindMask, Octal, ["0177"], Anywhere, [Monitor], Works;
     /// After how long a connection without any channel is closed.
-    unused_connection_timeout, UnusedConnectionTimeout, OptionalTime, ["none"], Anywhere, [Session], Later;
+    unused_connection_timeout, UnusedConnectionTimeout, OptionalTime, ["none"], Anywhere, [Session], Works;
     /// Whether and how root may log in.
     permit_root_login, PermitRootLogin, OneOf<PermitRootLogin>, ["prohibit-password"], Anywhere, [Monitor], Works;
     /// Whether .rhosts and .shosts are ignored in host-based logins.
@@ -342,7 +342,7 @@ keywords! {
     /// Places in OpenSSH's source that log more.
     log_verbose, LogVerbose, VerboseList, [], Anywhere, [], Never("it names places in OpenSSH's source");
     /// How long channels may be idle, by their type.
-    channel_timeout, ChannelTimeout, ChannelTimeouts, ["none"], Anywhere, [Session], Later;
+    channel_timeout, ChannelTimeout, ChannelTimeouts, ["none"], Anywhere, [Session], Works;
     /// A command that clients ask for by name.
     subsystem, Subsystem, Subsystems, [], Anywhere, [Monitor], Works;
     /// From how many unauthenticated connections on new ones are dropped, and how many of them.
@@ -354,7 +354,7 @@ keywords! {
     /// Whether tun(4) devices may be forwarded.
     permit_tunnel, PermitTunnel, OneOf<Tunnel>, ["no"], Anywhere, [Monitor, Session], Later;
     /// The service class (DSCP) of interactive and of other connections.
-    ip_qos, IPQoS, ServiceClasses, ["ef cs0"], Anywhere, [Session], Later;
+    ip_qos, IPQoS, ServiceClasses, ["ef cs0"], Anywhere, [Session], Works;
     /// After how many bytes and how much time new keys are agreed on.
     rekey_limit, RekeyLimit, RekeyLimits, ["default none"], Anywhere, [Session, Preauth], Works;
     /// Destinations that forwarding may reach.

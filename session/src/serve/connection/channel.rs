@@ -7,6 +7,7 @@ use events::session::Event;
 use wire::{Write, msg};
 
 use super::forwarded::Forwarded;
+use super::idle::Idle;
 use super::outbox::Outbox;
 use super::packets::Packets;
 use super::session::Session;
@@ -69,6 +70,8 @@ pub(crate) struct Channel {
     from_peer: OurWindow,
     pub(crate) we_said: Said,
     pub(crate) peer_said: Said,
+    /// Since when nothing moves; known once something is behind the channel, and if anybody wants to know.
+    pub(crate) idle: Option<Idle>,
     ends: Ends,
     purpose: Purpose,
 }
@@ -105,6 +108,7 @@ impl Channel {
             from_peer: OurWindow::closed(),
             we_said: Said::default(),
             peer_said: Said::default(),
+            idle: None,
             ends,
             purpose,
         }
@@ -124,6 +128,20 @@ impl Channel {
             Purpose::Session(session) => Some(session),
             Purpose::Forwarding(_) => None,
         }
+    }
+
+    /// The channel's type, while something is behind it: `session:shell`, `direct-tcpip` …
+    pub(crate) fn type_in_use(&self) -> Option<&str> {
+        let in_use = !matches!(self.ends, Ends::Nothing) && !self.we_said.close;
+        match &self.purpose {
+            Purpose::Session(session) => in_use.then_some(&session.type_name),
+            Purpose::Forwarding(what) => in_use.then(|| what.type_name()),
+        }
+    }
+
+    /// Whether somebody works at a terminal.
+    pub(crate) fn has_terminal(&self) -> bool {
+        self.session().is_some_and(|session| session.terminal.is_some())
     }
 
     /// Whether the monitor must answer before anything else of this channel can be looked at.
@@ -412,6 +430,17 @@ impl Channel {
             sftp.end(0, link);
         }
         self.ends = Ends::Nothing;
+    }
+
+    /// Closes the channel whatever is still under way.
+    pub(crate) fn close_now(&mut self, link: &mut MonitorLink, outbox: &mut Outbox) {
+        self.abandon(link);
+        if !std::mem::replace(&mut self.we_said.eof, true) && !self.peer_said.close {
+            self.say(msg::SSH_MSG_CHANNEL_EOF, outbox);
+        }
+        if !std::mem::replace(&mut self.we_said.close, true) {
+            self.say(msg::SSH_MSG_CHANNEL_CLOSE, outbox);
+        }
     }
 
     /// SSH_MSG_CHANNEL_SUCCESS or SSH_MSG_CHANNEL_FAILURE

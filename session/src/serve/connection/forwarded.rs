@@ -13,7 +13,20 @@ pub(crate) struct Forwarded {
     pub(crate) since: Instant,
 }
 
+/// The type of a channel to the client's agent.
+pub(super) const AGENT: &str = "agent-connection";
+
 impl Forwarded {
+    /// The channel's type as ChannelTimeout knows it.
+    pub(super) fn type_name(&self) -> &'static str {
+        match self.kind {
+            ForwardingKind::Agent => AGENT,
+            ForwardingKind::X11 => "x11-connection",
+            ForwardingKind::Tunnel => "tun-connection",
+            kind => kind.name(),
+        }
+    }
+
     pub(crate) fn new(kind: ForwardingKind, place: String) -> Self {
         Self { kind, place, since: Instant::now() }
     }

@@ -6,6 +6,7 @@ mod channel;
 mod forwarded;
 mod global_requests;
 mod host_keys;
+mod idle;
 mod listener;
 mod listening;
 mod opening;
@@ -29,6 +30,7 @@ use wire::{Reader, WireError, Write, msg};
 
 use self::channel::Channel;
 use self::host_keys::HostKeys;
+pub(crate) use self::idle::IdleLimits;
 use self::listening::Listening;
 use self::outbox::Outbox;
 pub(crate) use self::packets::Packets;
@@ -74,6 +76,7 @@ pub(crate) struct Connection {
     held: Vec<u8>,
     listening: Listening,
     host_keys: HostKeys,
+    idle: IdleLimits,
     no_more_sessions: bool,
     next_session: u32,
     /// Which channel gets the first turn.
@@ -82,10 +85,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(mut terms: Terms) -> Self {
+    pub(crate) fn new(mut terms: Terms, idle: IdleLimits) -> Self {
         let host_keys = std::mem::take(&mut terms.announced_host_keys);
         let mut connection = Self {
             terms,
+            idle,
             channels: Table::default(),
             outbox: Outbox::default(),
             held: Vec::new(),
@@ -177,6 +181,7 @@ impl Connection {
                     channel.extended_data(extended_data(reader).map_err(malformed)?, outbox)
                 };
                 outcome.map_err(|why| Ending::window(recipient, why))?;
+                self.idle.attend(channel, true);
             }
             msg::SSH_MSG_CHANNEL_WINDOW_ADJUST => {
                 let by = only_number(reader).map_err(malformed)?;
@@ -246,7 +251,9 @@ impl Connection {
         self.first_turn = first.wrapping_add(1);
         for number in (first..end).chain(0..first) {
             let Some(channel) = self.channels.find(number) else { continue };
-            moved |= channel.pump(cx, packets, &mut self.outbox, link);
+            let moved_here = channel.pump(cx, packets, &mut self.outbox, link);
+            self.idle.attend(channel, moved_here);
+            moved |= moved_here;
             if channel.we_said.close {
                 let channel_is_over = channel.is_over();
                 self.let_session_go(number, link)?;

@@ -28,6 +28,9 @@ pub(crate) struct Session {
     /// Its number between us and the monitor; never used twice.
     pub(crate) number: u32,
     pub(crate) stage: Stage,
+    /// The channel's type as ChannelTimeout knows it: `session`, then `session:shell`, `session:command` or
+    /// `session:subsystem:` and a name.
+    pub(crate) type_name: String,
     pub(crate) terminal: Option<Terminal>,
     pub(crate) environment: Vec<(String, String)>,
     /// Whether the client understands `eow@openssh.com`.
@@ -59,6 +62,7 @@ impl Session {
         Self {
             number,
             stage: Stage::Preparing,
+            type_name: "session".to_owned(),
             terminal: None,
             environment: Vec::new(),
             peer_knows_end_of_write,

@@ -193,10 +193,19 @@ fn ask_to_start(
         return Ok(Reply::Now(false));
     }
     let subsystem = matches!(wanted, Wanted::Subsystem(_));
+    session.type_name = type_name(&wanted);
     let request = LoggedInRequest::Start { session: session.number, what: wanted, environment };
     link.ask(&request, Asked::Start(number))?;
     session.stage = Stage::StartAsked { want_reply, subsystem };
     Ok(Reply::Later)
+}
+
+fn type_name(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Shell => "session:shell".to_owned(),
+        Wanted::Command(_) => "session:command".to_owned(),
+        Wanted::Subsystem(name) => format!("session:subsystem:{name}"),
+    }
 }
 
 /// `env`: what AcceptEnv lets through, within bounds.

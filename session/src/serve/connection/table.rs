@@ -118,6 +118,11 @@ impl Table {
         })
     }
 
+    /// Whether one of them is not open yet.
+    pub(crate) fn awaits_any(&self) -> bool {
+        self.places.iter().any(|place| matches!(place, Place::Awaited(_)))
+    }
+
     /// Gives back what many channels needed.
     pub(crate) fn quiet(&mut self) {
         self.places.shrink_to_fit();

@@ -3,6 +3,7 @@
 mod flow;
 mod forwarding;
 mod host_keys;
+mod idle;
 mod last_output;
 mod protocol;
 
@@ -13,9 +14,10 @@ use std::time::Duration;
 
 use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest};
 use ipc::{Answering, Asking};
+use settings::values::ChannelTimeout;
 use wire::{Reader, Write, msg};
 
-use super::{Connection, Packets, Received, Terms, session_window};
+use super::{Connection, IdleLimits, Packets, Received, Terms, session_window};
 use crate::serve::ending::Ending;
 use crate::serve::monitor_link::MonitorLink;
 
@@ -85,9 +87,14 @@ pub(super) fn terms() -> Terms {
 impl Bench {
     /// Needs the runtime to be entered.
     pub(super) fn new(terms: Terms) -> Self {
+        Self::with_timeouts(terms, &[])
+    }
+
+    /// Under `ChannelTimeout`.
+    pub(super) fn with_timeouts(terms: Terms, timeouts: &[ChannelTimeout]) -> Self {
         let (ours, theirs) = sys::fd::seqpacket_pair().unwrap();
         Self {
-            connection: Connection::new(terms),
+            connection: Connection::new(terms, IdleLimits::new(timeouts)),
             link: MonitorLink::new(Asking::over(ours)).unwrap(),
             monitor: Answering::over(theirs),
             wire: Wire { packets: Vec::new(), wants_data: true },
