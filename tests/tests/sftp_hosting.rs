@@ -1,9 +1,9 @@
 //! SFTP for accounts that are confined to a directory: what goes wrong is said to whom it concerns.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
-use bulkhead_tests::{Server, needs_program, needs_root, run};
+use bulkhead_tests::{Account, As, Server, has_python_module, needs_program, needs_root, run, run_with_input};
 
 /// A server whose logins are confined to `jail` in its scratch folder, which has this mode.
 fn confined(mode: u32) -> Server {
@@ -49,4 +49,115 @@ fn psftp_shows_it_too_and_a_missing_root_is_as_readable() {
     let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(told.contains("the directory that you are to be confined to cannot be used"), "{told}");
     server.wait_for_log("safely_chroot: stat(");
+}
+
+/// A world of a customer: `jail` is root's, `jail/files` the account's; outside lies what others must not get.
+fn customer() -> Server {
+    let configuration = "Match all\n ChrootDirectory @SCRATCH@jail\n ForceCommand internal-sftp -d /files/start\n";
+    let server = Server::start(As::Root, Account::create(), configuration);
+    let jail = server.scratch.path("jail");
+    fs::create_dir_all(jail.join("files/start")).unwrap();
+    fs::create_dir(server.scratch.path("outside")).unwrap();
+    fs::write(server.scratch.path("outside/secret"), "secret").unwrap();
+    for path in [jail.join("files"), jail.join("files/start"), server.scratch.path("outside")] {
+        std::os::unix::fs::chown(path, Some(server.account.uid), Some(server.account.gid)).unwrap();
+    }
+    server
+}
+
+#[test]
+fn no_name_link_or_node_leads_out_of_a_chroot() {
+    if !needs_root("no_name_link_or_node_leads_out_of_a_chroot") {
+        return;
+    }
+    let server = customer();
+    let (files, outside) = (server.scratch.path("jail/files"), server.scratch.path("outside"));
+    let outside = outside.display();
+    symlink(format!("{outside}/secret"), files.join("absolute")).unwrap();
+    symlink("../../outside/secret", files.join("relative")).unwrap();
+    symlink("/proc/self/root", files.join("proc")).unwrap();
+    for name in [
+        format!("{outside}/secret"),
+        "/../outside/secret".to_owned(),
+        "../../../outside/secret".to_owned(),
+        "/files/absolute".to_owned(),
+        "/files/relative".to_owned(),
+        format!("/files/proc{outside}/secret"),
+        "/proc/self/mem".to_owned(),
+        "/dev/null".to_owned(),
+    ] {
+        let stolen = server.scratch.path("stolen");
+        for attempt in
+            [format!("get {name} {}", stolen.display()), format!("ln {name} /files/linked"), format!("rm {name}x")]
+        {
+            assert!(!server.sftp(&[], &format!("{attempt}\n")).status.success(), "{attempt}");
+        }
+        assert!(!stolen.exists(), "{name}");
+    }
+    assert_eq!(fs::read(server.scratch.path("outside/secret")).unwrap(), b"secret");
+}
+
+/// Somebody with a process outside moves the directory that the session stands in out of its root: `..` leads on from
+/// there, to the real root, as far as the kernel's root directory is concerned.
+#[test]
+fn a_directory_that_is_moved_out_of_a_chroot_takes_nobody_with_it() {
+    let test = "a_directory_that_is_moved_out_of_a_chroot_takes_nobody_with_it";
+    if !needs_root(test) || !has_python_module(test, "paramiko") {
+        return;
+    }
+    let server = customer();
+    let script = r"
+import sys, os, paramiko
+port, user, key, scratch = int(sys.argv[1]), *sys.argv[2:5]
+t = paramiko.Transport(('127.0.0.1', port)); t.connect(username=user, pkey=paramiko.Ed25519Key.from_private_key_file(key))
+sftp = paramiko.SFTPClient.from_transport(t)
+sftp.open('inside', 'w').close()
+os.rename(scratch + 'jail/files/start', scratch + 'outside/start')
+reached = []
+for name in ['../secret', '../../../../../etc/passwd', 'inside']:
+    for mode in ['r', 'w', 'a', 'r+']:
+        try: sftp.open(name, mode); reached.append((name, mode))
+        except IOError: pass
+for what, call in [('list', lambda: sftp.listdir('..')), ('mkdir', lambda: sftp.mkdir('../new')),
+                   ('remove', lambda: sftp.remove('../secret')), ('rename', lambda: sftp.rename('../secret', '/files/stolen'))]:
+    try: call(); reached.append(what)
+    except IOError: pass
+print(reached)
+os.rename(scratch + 'outside/start', scratch + 'jail/files/start')
+sftp.open('inside', 'r').close()
+t.close()
+";
+    let output = server.python(script);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "[]\n", "{output:?}");
+    assert_eq!(fs::read(server.scratch.path("outside/secret")).unwrap(), b"secret");
+}
+
+#[test]
+fn the_memory_of_the_process_that_serves_is_no_file() {
+    let server = Server::any("");
+    for attempt in ["put /etc/hostname /proc/self/mem", "get /proc/self/mem /dev/null"] {
+        let output = server.sftp(&[], &format!("{attempt}\n"));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains("ermission denied"), "{attempt}: {told}");
+    }
+}
+
+/// A setuid program in a directory that its user prepared (CVE-2009-2904): nothing of it is ever executed.
+#[test]
+fn nothing_in_a_jail_is_executed() {
+    if !needs_root("nothing_in_a_jail_is_executed") {
+        return;
+    }
+    let configuration = "ForceCommand internal-sftp\n";
+    let server = Server::start_with_companion(As::Root, Account::create(), configuration, "SftpJail %h\n");
+    let program = server.account.home.join("program");
+    fs::copy("/usr/bin/touch", &program).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+    let trace = server.account.home.join("trace");
+    for command in [format!("{} {}", program.display(), trace.display()), "/program /trace".to_owned()] {
+        let output = server.ssh(&[], &command);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "This service allows sftp connections only.");
+    }
+    let shell = run_with_input(server.client("ssh").arg(server.login()), b"/program /trace\n");
+    assert!(!shell.status.success() && !trace.exists(), "{shell:?}");
 }

@@ -35,9 +35,10 @@ fn the_jail_is_all_there_is_and_its_owner_works_in_it() {
         let home = server.account.home.join("files");
         let batch = format!(
             "pwd\nls\nput {} a\nmkdir d\nrename a d/b\nln d/b hard\nsymlink d/b link\nchmod 640 d/b\nls -l link\n\
-             get link {}\ndf\nrm hard\nput -p {} d/c\n",
+             get link {}\ndf\nrm hard\nput -p {} d/c\nput -f {} f\ncp f copy\nls -lan\nchmod -h 600 copy\nln -s f soft\n",
             local.display(),
             server.scratch.path("back").display(),
+            local.display(),
             local.display()
         );
         let output = server.sftp(&[], &batch);
@@ -48,6 +49,7 @@ fn the_jail_is_all_there_is_and_its_owner_works_in_it() {
         assert_eq!(fs::read(home.join("d/b")).unwrap(), b"0123456789");
         assert_eq!(fs::read_link(home.join("link")).unwrap(), Path::new("d/b"));
         assert!(!home.join("hard").exists() && home.join("d/c").exists());
+        assert_eq!(fs::read(home.join("copy")).unwrap(), b"0123456789");
         assert!(!server.ssh(&[], "id").status.success(), "{who:?}");
         server.wait_for_log("internal-sftp is forced, so it may be kept in SftpJail");
     }

@@ -35,6 +35,9 @@
 //! | `brk`, `mmap`, `mremap`, `munmap`, `madvise` | memory |
 //! | `fcntl(F_GETFD)` | debug builds of std, at every `close` |
 //!
+//! In a [`Jail`] `openat2` stands in place of `openat`, also for every name that the others would be given: these get one
+//! component in an open directory. What sets attributes gets an open file: `fchmod`, `fchown`, `utimensat` without a name.
+//!
 //! A read-only session makes none of those that change something, and opens with no flag that creates, empties or
 //! writes. Whoever locks the process down calls `sys::local_time::local_time` once before: it reads the
 //! time zone.

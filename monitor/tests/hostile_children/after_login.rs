@@ -17,6 +17,8 @@ use crate::stand_in::{LOGGED_IN, Monitor, SESSION_ID, decoded, exchange};
 pub(crate) const TESTS: &[Test] = &[
     ("a_command_runs_and_its_end_is_told", a_command_runs_and_its_end_is_told),
     ("a_forced_command_stays_forced", a_forced_command_stays_forced),
+    ("an_sftp_login_gets_sftp_and_nothing_else", an_sftp_login_gets_sftp_and_nothing_else),
+    ("who_has_no_root_directory_is_answered_nothing", who_has_no_root_directory_is_answered_nothing),
     ("a_terminal_that_is_not_granted_is_refused", a_terminal_that_is_not_granted_is_refused),
     ("sessions_are_bounded_and_start_once", sessions_are_bounded_and_start_once),
     ("later_hashes_are_signed_and_the_session_id_never_again", later_hashes_are_signed),
@@ -84,6 +86,47 @@ fn a_forced_command_stays_forced() {
         for (session, wanted) in (0..).zip(all_wishes()) {
             assert_eq!(runs(&monitor, session, wanted.clone()), "/bin/date", "{options} {wanted:?}");
         }
+    }
+}
+
+/// Whatever the session process asks for, what starts outside of it only says that there is nothing but SFTP.
+fn an_sftp_login_gets_sftp_and_nothing_else() {
+    let sftp = (Id::Subsystem, "sftp internal-sftp");
+    let other = (Id::Subsystem, "other /bin/sh");
+    let monitor = Monitor::under(&[sftp, other, (Id::ForceCommand, "internal-sftp -R")], "");
+    monitor.reach(LOGGED_IN);
+    let commands = [Wanted::Shell, Wanted::Command(b"internal-sftp".to_vec()), Wanted::Command(b"id".to_vec())];
+    for (session, wanted) in (0..).zip(commands) {
+        let (answer, _pipes) = start(&monitor, session, wanted.clone());
+        assert!(matches!(answer, LoggedInAnswer::Started { .. }), "{answer:?}");
+        let told = monitor.log();
+        assert!(told.contains("Starting session: forced-command (config) 'internal-sftp -R'"), "{told}");
+        let ended: LoggedInAnswer = monitor.receive(LOGGED_IN).expect("the end");
+        assert!(matches!(ended, LoggedInAnswer::Ended { .. }), "{ended:?}");
+    }
+    // Also under another subsystem's name, and always with the configured arguments.
+    for (session, name) in [(10, "sftp"), (11, "other")] {
+        let (answer, _) = start(&monitor, session, Wanted::Subsystem(name.to_owned()));
+        let LoggedInAnswer::ServeSftp { arguments } = answer else { panic!("{name}: {answer:?}") };
+        assert_eq!(arguments, ["-R"]);
+    }
+    assert_eq!(monitor.log().matches("'internal-sftp -R'").count(), 5, "{}", monitor.log());
+}
+
+/// The process that only says why there is no session is one of ours; taken over, it is still told nothing.
+fn who_has_no_root_directory_is_answered_nothing() {
+    for (id, line) in [(Id::ChrootDirectory, "/tmp"), (Id::ChrootDirectory, "/no/such"), (Id::SftpJail, "/tmp")] {
+        let monitor = Monitor::under(&[(id, line), (Id::Subsystem, "sftp internal-sftp")], "");
+        monitor.reach(LOGGED_IN);
+        for wanted in all_wishes() {
+            monitor.send(LOGGED_IN, &LoggedInRequest::Start { session: 0, what: wanted, environment: Vec::new() });
+        }
+        monitor.send(LOGGED_IN, &LoggedInRequest::SignRekey(exchange(&[1; 32])));
+        monitor.send(LOGGED_IN, &LoggedInRequest::NameOfUser { uid: 0 });
+        monitor.send_raw(END);
+        assert!(monitor.receive_raw().is_none(), "{line}");
+        monitor_ends(&monitor, MISBEHAVED);
+        assert!(!monitor.log().contains("Starting session"), "{}", monitor.log());
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_jail_is_worked_in", worked_in),
     ("a_jail_of_a_reader_is_changed_by_nothing", reader),
     ("calls_that_set_attributes_by_name_kill_in_a_jail", attributes_by_name),
+    ("a_chroot_is_left_by_no_descriptor", chroot_descriptor),
     ("without_its_directory_nothing_can_be_opened", without_directory),
     ("best_effort_is_not_enough_for_a_jail", best_effort),
 ];
@@ -210,6 +211,35 @@ fn attributes_by_name() {
             assert_eq!(call_locked(&jailed(files), number, arguments), Answer::Killed(SIGSYS), "{files:?}: {what}");
         }
     }
+}
+
+/// A directory outside of the new root that was left open, or that somebody moves out of it: `..` leads on from there, the
+/// root does not hold it. Landlock does.
+fn chroot_descriptor() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new("chroot-descriptor");
+    let outside = fs::File::open(place.path("outside")).unwrap();
+    let moved = place.path("inside/moved");
+    fs::create_dir(&moved).unwrap();
+    let cwd = fs::File::open(&moved).unwrap();
+    fs::rename(&moved, place.path("outside/moved")).unwrap();
+    for policy in [crate::cases::session(FileAccess::ReadWrite), crate::cases::session(FileAccess::ReadOnly)] {
+        let around = Surroundings { empty_root: Some(place.path("inside")), ..another_user() };
+        let held = holds_locked(&policy, &around, || {
+            let open = |directory: &fs::File, name| nix::fcntl::openat(directory, name, OFlag::O_RDONLY, Mode::empty());
+            open(&outside, "file").is_err_and(denies)
+                && open(&outside, "../outside/file").is_err_and(denies)
+                && open(&cwd, "../file").is_err_and(denies)
+                && open(&cwd, "../../outside/file").is_err_and(denies)
+                && open(&cwd, "../../../../../../../etc/passwd").is_err_and(denies)
+                && nix::fcntl::openat(AT_FDCWD, "/file", OFlag::O_RDONLY, Mode::empty()).is_ok()
+        });
+        assert_eq!(held, Ok(()), "{policy:?}");
+    }
+    fs::remove_dir(place.path("outside/moved")).unwrap();
+    place.assert_outside_is_untouched();
 }
 
 fn without_directory() {
