@@ -98,7 +98,7 @@ macro_rules! functions {
             /// # Errors
             /// `NotFound` when this host has no libpam, or none that has all functions.
             pub fn load() -> io::Result<Self> {
-                let library = Library::load(&[LIBPAM])?;
+                let library = Library::load_for_modules(&[LIBPAM])?;
                 Ok(Self { $($field: {
                     let address = library.address($symbol)?.as_ptr();
                     // SAFETY: the function of this name has this type in Linux-PAM (its page of section 3).

@@ -25,10 +25,22 @@ impl Library {
     /// # Errors
     /// `NotFound` with what the run-time linker says of the last one.
     pub fn load(names: &[&CStr]) -> io::Result<Self> {
+        Self::open(names, libc::RTLD_LOCAL)
+    }
+
+    /// The same, for a library with modules of its own: they find its functions also if they were not linked with it.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_for_modules(names: &[&CStr]) -> io::Result<Self> {
+        Self::open(names, libc::RTLD_GLOBAL)
+    }
+
+    fn open(names: &[&CStr], visible_to: i32) -> io::Result<Self> {
         let mut why = "no library was named".to_owned();
         for name in names {
             // SAFETY: the name ends in a NUL. Initialisers of the library run here: it is one of the system's own.
-            let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+            let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | visible_to) };
             if let Some(handle) = NonNull::new(handle) {
                 return Ok(Self(handle));
             }
