@@ -136,6 +136,9 @@ impl Attempts {
         complete: Complete,
         shown: Shown,
     ) -> Result<Box<ProvenUser>, Ending> {
+        if let Some(pam) = &mut self.pam {
+            pam.tell_what_is_proven(complete.succeeded_methods());
+        }
         let approval = approve_account(connection, child.bounds(link), &self.candidate, self.pam.as_mut())?;
         if let Some(text) = self.pam.as_mut().and_then(PamLogin::take_messages) {
             child.answer(connection, link, &AuthenticatingAnswer::Tell(text))?;

@@ -143,6 +143,11 @@ impl Proofs {
 }
 
 impl Complete {
+    /// One line for each method that has succeeded, with its key.
+    pub(crate) fn succeeded_methods(&self) -> &str {
+        self.user.succeeded_methods()
+    }
+
     /// The user is in. Who must change their password first gets a terminal for that and nothing else.
     pub(crate) fn let_in(self, approval: &Approval) -> Box<ProvenUser> {
         let Self { mut user, must_change_password } = self;

@@ -256,6 +256,32 @@ impl Drop for PamService {
     }
 }
 
+/// A file of the system that is other than it was for one test. Needs root.
+#[derive(Debug)]
+pub struct Borrowed {
+    path: PathBuf,
+    before: Option<Vec<u8>>,
+}
+
+impl Borrowed {
+    /// Writes other content; what was there comes back with the end of this value.
+    #[must_use]
+    pub fn file(path: &Path, content: &str) -> Self {
+        let before = fs::read(path).ok();
+        fs::write(path, content).expect("a file of the system");
+        Self { path: path.to_owned(), before }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let _ = match &self.before {
+            Some(before) => fs::write(&self.path, before),
+            None => fs::remove_file(&self.path),
+        };
+    }
+}
+
 /// Makes a key pair with `ssh-keygen`; returns the private file.
 pub fn make_key(scratch: &Scratch, name: &str, arguments: &[&str]) -> PathBuf {
     let path = scratch.path(name);
