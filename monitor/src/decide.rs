@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ipc::start::{Granted, SftpGranted};
-use keys::{PublicKey, SignatureProven};
+use keys::{Credential, PublicKey, SignatureProven};
 use policy::{ForcedCommand, Grants, HostAllowed, KeyAllowed, MethodsToDo, Progress, Restrictions, Verdict};
 use settings::Effective;
 use settings::text::from_path;
@@ -172,7 +172,11 @@ impl Proof<'_> {
     /// As ExposeAuthInfo and PAM's modules get it.
     fn line(self) -> String {
         let device = self.device().map(|device| format!("/{device}")).unwrap_or_default();
-        let key = self.key().map(|key| format!(" {} {}", key.key_type().name(), key.base64())).unwrap_or_default();
+        let key = match self {
+            Self::Key { allowed, .. } => format!(" {}", allowed.credential().file_text()),
+            Self::Host { allowed, .. } => format!(" {}", Credential::Key(allowed.key().clone()).file_text()),
+            Self::Password(_) | Self::Dialogue(_) => String::new(),
+        };
         format!("{}{device}{key}\n", self.method().name())
     }
 

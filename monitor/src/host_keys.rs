@@ -162,4 +162,19 @@ mod tests {
         assert!(keys.prove(b"a blob that is no key", &exchange).is_none());
         assert!(keys.prove(&[], &exchange).is_none());
     }
+
+    /// A key that OpenSSH 10.5 made; no client here knows its algorithm.
+    #[test]
+    fn a_composite_key_signs_like_any_other() {
+        let file = include_bytes!("../../crates/keys/tests/vectors/mldsa44_ed25519");
+        let private = PrivateKey::parse_file(file).unwrap();
+        let public = private.public().clone();
+        let keys = HostKeys::new(vec![HostKey::new(Signer::Private(private))]);
+        let algorithm = "ssh-mldsa44-ed25519@openssh.com";
+        let offered = keys.offered(["ssh-ed25519", algorithm, "ssh-mldsa44-ed25519-cert-v01@openssh.com"]);
+        assert_eq!(offered.iter().map(|key| key.algorithm.as_str()).collect::<Vec<_>>(), [algorithm]);
+        let signature = keys.sign(&exchange(0, algorithm, 64), &offered).unwrap();
+        assert!(public.verify(algorithm, &[7; 64], &signature).is_ok());
+        assert!(public.verify(algorithm, &[8; 64], &signature).is_err());
+    }
 }

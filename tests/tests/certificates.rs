@@ -370,3 +370,55 @@ fn every_type_of_certified_key() {
         assert_eq!(without.status.code(), Some(255), "PubkeyAcceptedAlgorithms names certificates only");
     }
 }
+
+#[test]
+fn what_a_session_may_know_of_its_certificate() {
+    let certified = Certified::any(&format!("{TRUSTED}ExposeAuthInfo yes"));
+    certified.certify(&[]);
+    let told = certified.login("cat $SSH_USER_AUTH").unwrap();
+    let certificate = fs::read_to_string(format!("{}-cert.pub", certified.key.display())).unwrap();
+    let words: Vec<&str> = certificate.split(' ').collect();
+    assert_eq!(told, format!("publickey {} {}\n", words[0], words[1]));
+}
+
+/// `publickey,publickey` takes two keys: one in two guises is one.
+#[test]
+fn a_key_and_its_certificate_are_one_key() {
+    let configuration = format!("{TRUSTED}AuthenticationMethods publickey,publickey");
+    let certified = Certified::any(&configuration);
+    certified.certify(&[]);
+    let authorize = |key: &Path| fs::write(certified.server.scratch.path("authorized_keys"), public_half(key)).unwrap();
+    authorize(&certified.key);
+    assert!(!certified.is_in(), "the plain key and its certificate");
+    certified.server.wait_for_log("refusing previously-used ED25519");
+    authorize(&certified.server.scratch.path("login_key"));
+    assert!(certified.is_in(), "another key beside the certificate");
+}
+
+#[test]
+fn certificates_are_explained() {
+    if !needs_root("certificates_are_explained") {
+        return;
+    }
+    let certified = Certified::start(Server::start(As::Root, Account::create(), TRUSTED));
+    let explain = || {
+        let certificate = format!("{}-cert.pub", certified.key.display());
+        let question = format!("user={},addr=127.0.0.1,cert={certificate}", certified.server.account.name);
+        let mut command = Command::new(bulkhead_tests::binaries().join("sshd"));
+        let output =
+            run(command.arg("-f").arg(certified.server.scratch.path("sshd_config")).args(["--explain", &question]));
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    for (arguments, sentence) in [
+        (&["-O", "force-command=date", "-O", "no-pty"][..], "forced command (key-option): date"),
+        (&["-V", "-2h:-1h"], "Certificate invalid: expired"),
+        (&["-O", "source-address=192.0.2.1"], "not from a permitted source address (127.0.0.1)"),
+        (&["-h"], "Certificate invalid: not a user certificate"),
+    ] {
+        certified.certify(arguments);
+        let (status, text) = explain();
+        assert!(text.contains(sentence), "{sentence}: {text}");
+        let offered = arguments[0] != "-h";
+        assert!(!offered || certified.login("true").is_some() == (status == Some(0)), "{text}");
+    }
+}

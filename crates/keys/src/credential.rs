@@ -55,6 +55,12 @@ impl Credential {
         format!("{} {}", self.short_name(), self.key().fingerprint(hash))
     }
 
+    /// Its type and its whole blob, as in `.pub` files and for ExposeAuthInfo.
+    #[must_use]
+    pub fn file_text(&self) -> String {
+        format!("{} {}", self.type_name(), self.base64())
+    }
+
     /// The whole blob in base64.
     #[must_use]
     pub fn base64(&self) -> String {

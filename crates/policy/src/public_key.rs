@@ -40,7 +40,7 @@ pub trait Lists {
 /// A key that some list lets in, as soon as it has signed with the algorithm that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAllowed {
-    key: PublicKey,
+    credential: Credential,
     /// As in log lines.
     shown: String,
     signature_algorithm: &'static str,
@@ -54,7 +54,13 @@ impl KeyAllowed {
     /// The key; of a certificate, the one that is certified.
     #[must_use]
     pub fn key(&self) -> &PublicKey {
-        &self.key
+        self.credential.key()
+    }
+
+    /// The key as it was offered, with its certificate.
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// `FILE:LINE` of the line that lets it in, or the file of the authority that has certified it.
@@ -174,7 +180,7 @@ pub fn public_key(
     };
     let configured = effective.pubkey_auth_options;
     let allowed = KeyAllowed {
-        key: offer.credential.key().clone(),
+        credential: offer.credential.clone(),
         shown: offer.credential.shown(hash),
         signature_algorithm: algorithm.signature,
         place,
@@ -194,7 +200,7 @@ pub fn public_key_signed(
     allowed: &KeyAllowed,
     proven: &SignatureProven,
 ) -> Verdict<Restrictions> {
-    if (proven.key(), proven.algorithm()) != (&allowed.key, allowed.signature_algorithm) {
+    if (proven.key(), proven.algorithm()) != (allowed.key(), allowed.signature_algorithm) {
         return Verdict::refused(Vec::new(), Refusal::SignatureOfAnother);
     }
     let missing = if allowed.touch_required && !proven.presence() {

@@ -1,9 +1,13 @@
 //! Logins with a key: settings against the options of its line.
 
-use keys::{Credential, KeyType};
-use policy::{BindTo, KeyOffer, NoForwarding, Refusal, Step, TunnelLimit, algorithm_accepted, bind_to, public_key};
+use keys::{Credential, KeyType, PrivateKey};
+use policy::{
+    BindTo, KeyOffer, NoForwarding, Refusal, Step, TunnelLimit, algorithm_accepted, bind_to, offered_credential,
+    public_key, public_key_signed,
+};
 use settings::values::GatewayPorts;
 
+use crate::authority::{Authority, CertificateParts};
 use crate::scene::{
     Came, InMemory, KeyLogin, NOON, alice, connection, file, key_text, now, offer, root, settings, strings,
 };
@@ -334,4 +338,30 @@ fn root_with_a_key() {
             other => panic!("{setting} {options}: {other:?}"),
         }
     }
+}
+
+/// The experimental composite of ML-DSA-44 and ed25519, with a key that OpenSSH 10.5 made and certified.
+#[test]
+fn composite_keys_log_in_where_they_are_asked_for() {
+    let private = PrivateKey::parse_file(include_bytes!("../../../keys/tests/vectors/mldsa44_ed25519")).unwrap();
+    let algorithm = "ssh-mldsa44-ed25519@openssh.com";
+    let lists = InMemory::keys(key_text(private.public()));
+    let credential = Credential::Key(private.public().clone());
+    let ask = |lines: &[&str]| offer(&settings(lines), &credential, algorithm, &lists).outcome;
+    assert!(matches!(ask(&[]), Err(Refusal::AlgorithmNotAccepted { .. })));
+    let asked_for = ["PubkeyAcceptedAlgorithms +ssh-mldsa44-ed25519*"];
+    let allowed = ask(&asked_for).unwrap();
+    let signature = private.sign(algorithm, b"request").unwrap();
+    let proven = private.public().verify(algorithm, b"request", &signature).unwrap();
+    let signed = public_key_signed(&settings(&asked_for), &alice(), &connection(), &allowed, &proven);
+    assert!(signed.is_allowed());
+
+    let authority = Authority::new();
+    let whole = authority.certify_key(private.public(), &CertificateParts::for_alice());
+    let certified = "ssh-mldsa44-ed25519-cert-v01@openssh.com";
+    let effective = settings(&asked_for);
+    let credential = offered_credential(&effective, certified, &whole).outcome.unwrap();
+    let line = InMemory::keys(format!("cert-authority {}", key_text(authority.private.public())));
+    let allowed = offer(&effective, &credential, certified, &line).outcome.unwrap();
+    assert!(public_key_signed(&effective, &alice(), &connection(), &allowed, &proven).is_allowed());
 }
