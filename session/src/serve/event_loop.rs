@@ -166,7 +166,11 @@ impl EventLoop {
     }
 
     fn see_to_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        self.clock.go_on_at(self.connection.go_on_at());
         let due = self.clock.poll_due(cx);
+        if due.go_on {
+            cx.waker().wake_by_ref();
+        }
         if due.unresponsive {
             return Err(Ending::Unresponsive);
         }

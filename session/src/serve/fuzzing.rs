@@ -81,6 +81,7 @@ pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) {
 fn terms() -> Terms {
     // Without internal-sftp, which asks the monitor for names and waits; the protocol has a target of its own.
     Terms {
+        rates: Default::default(),
         max_sessions: 3,
         accept_env: vec!["LANG".to_owned(), "LC_*".to_owned()],
         terminal: true,

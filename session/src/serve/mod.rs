@@ -12,6 +12,7 @@ mod event_loop;
 pub mod fuzzing;
 mod monitor_link;
 mod network;
+mod rate;
 mod start;
 #[cfg(test)]
 mod test_runtime;

@@ -21,6 +21,7 @@ use super::connection::{Connection, IdleLimits, Terms, session_window};
 use super::event_loop::EventLoop;
 use super::monitor_link::MonitorLink;
 use super::network::{Network, NetworkEnds, WrongEnds};
+use super::rate::Rates;
 
 /// Descriptors that SFTP leaves to the rest of the process: network, monitor, event loop, other channels' pipes.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -89,6 +90,7 @@ impl Told {
         let transport = take_over(&encoded, &start.settings, start.identification, start.host_keys, &locked_down)?;
         let terms = Terms {
             max_sessions: start.settings.max_sessions,
+            rates: Rates::new(&start.settings),
             accept_env: start.settings.accept_env.clone(),
             terminal: start.granted.terminal,
             sftp,
@@ -164,6 +166,8 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds, jail: Option<sftp::J
     let _ = sys::local_time::local_time(SystemTime::now());
     let uid = start.identity.as_ref().map_or_else(|| nix::unistd::getuid().as_raw(), |identity| identity.uid);
     let open_files = getrlimit(Resource::RLIMIT_NOFILE).map_or(OTHER_DESCRIPTORS, |(soft, _)| soft);
+    let possible = u32::try_from(open_files.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(u32::MAX);
+    let allowed = start.settings.sftp_max_open_files.unwrap_or(u32::MAX);
     Some(sftp::Client {
         user: start.user.clone(),
         uid,
@@ -171,7 +175,7 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds, jail: Option<sftp::J
         home: PathBuf::from(&start.home),
         jail,
         address: network.peer_address(),
-        open_handles: u32::try_from(open_files.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(u32::MAX),
+        open_handles: sftp::HandleLimit::new(possible.min(allowed)),
         input_limit: session_window(),
     })
 }

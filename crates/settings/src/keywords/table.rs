@@ -403,4 +403,11 @@ keywords! {
     /// How many connections one user may have logged in at the same time, counted over all servers of the host. Another
     /// one is told so once its user has proven who they are.
     max_sessions_per_user, MaxSessionsPerUser, OptionalCount, ["none"], Anywhere, [Monitor], Works, Companion;
+    /// How many files and directories a client of internal-sftp may have open at the same time over one connection.
+    sftp_max_open_files, SftpMaxOpenFiles, OptionalCount, ["none"], Anywhere, [Session], Works, Companion;
+    /// Bytes a second, K and M and G as units, that internal-sftp takes over one connection. It holds for SFTP alone:
+    /// shells, commands and forwardings move their bytes as ever.
+    sftp_upload_rate, SftpUploadRate, OptionalRate, ["none"], Anywhere, [Session], Works, Companion;
+    /// The same for what internal-sftp gives.
+    sftp_download_rate, SftpDownloadRate, OptionalRate, ["none"], Anywhere, [Session], Works, Companion;
 }

@@ -26,6 +26,7 @@ mod window;
 use std::task::Context;
 
 use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest};
+use tokio::time::Instant;
 use wire::{Reader, WireError, Write, msg};
 
 use self::channel::Channel;
@@ -38,6 +39,7 @@ use self::table::Table;
 pub(crate) use self::window::{WindowViolation, session_window};
 use super::ending::Ending;
 use super::monitor_link::{Asked, Heard, LinkError, MonitorLink};
+use super::rate::Rates;
 
 /// What this login may do over its connection, and what serving it needs to know.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(crate) struct Terms {
     pub(crate) accept_env: Vec<String>,
     /// Whether terminals are allowed.
     pub(crate) terminal: bool,
+    /// How fast `internal-sftp` may be.
+    pub(crate) rates: Rates,
     /// For whom `internal-sftp` serves files, if it may.
     pub(crate) sftp: Option<sftp::Client>,
     /// Whether the peer's identification says that it is OpenSSH: it understands `eow@openssh.com`.
@@ -325,6 +329,11 @@ impl Connection {
     /// The connection is over, and it is said why: the monitor hears what each session has used.
     pub(crate) fn let_all_sessions_go(&mut self, link: &mut MonitorLink) -> Result<(), LinkError> {
         (0..self.channels.end()).try_for_each(|channel| self.let_session_go(channel, link))
+    }
+
+    /// When a channel that was too fast can go on.
+    pub(crate) fn go_on_at(&self) -> Option<Instant> {
+        self.terms.rates.go_on_at()
     }
 
     /// Gives back what a busy moment needed.

@@ -66,6 +66,7 @@ pub(super) struct FakeCommand {
 
 pub(super) fn terms() -> Terms {
     Terms {
+        rates: Default::default(),
         max_sessions: 2,
         accept_env: vec!["LANG".to_owned()],
         terminal: true,
@@ -76,7 +77,7 @@ pub(super) fn terms() -> Terms {
             home: "/".into(),
             jail: None,
             address: "192.0.2.7".to_owned(),
-            open_handles: 10,
+            open_handles: sftp::HandleLimit::new(10),
             input_limit: session_window(),
         }),
         peer_is_openssh: true,
