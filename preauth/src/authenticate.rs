@@ -171,6 +171,11 @@ fn attempt(
         );
         return Err(ending::disconnect(SSH_DISCONNECT_PROTOCOL_ERROR, why, peer, &monitor));
     }
+    if peer.details_are_wanted() {
+        let (user, method) = (shortened(&claim.user), shortened(request.method.name()));
+        let text = format!("userauth-request for user {user} service {} method {method}", claim.service);
+        monitor.record(Event::Debug { text });
+    }
     let queried = match &request.method {
         Method::QueryKey { key, .. } => Some(key.clone()),
         _ => None,

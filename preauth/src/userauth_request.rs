@@ -41,6 +41,21 @@ pub(crate) enum Method<'a> {
     Other(String),
 }
 
+impl Method<'_> {
+    /// As the client named it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::QueryKey { host_key: Some(_), .. } | Self::CheckSignature { host_key: Some(_), .. } => HOSTBOUND,
+            Self::QueryKey { .. } | Self::CheckSignature { .. } => "publickey",
+            Self::Password(_) | Self::ChangePassword => "password",
+            Self::Host(_) => "hostbased",
+            Self::KeyboardInteractive { .. } => "keyboard-interactive",
+            Self::Other(name) => name,
+        }
+    }
+}
+
 impl<'a> UserauthRequest<'a> {
     /// Reads a packet's payload, the message number included.
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, WireError> {

@@ -4,13 +4,15 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use events::session::Event as Record;
 use ipc::phases::{ExchangeToSign, LoggedInAnswer, LoggedInRequest, ModpGroup, PrimeSizes};
 use settings::values::IpQos;
 use tokio::time::{Instant, timeout};
-use transport::{Event, Transport};
+use transport::{Event, Negotiated, Transport};
 
 use super::clock::Clock;
 use super::connection::{Connection, Received};
+use super::details;
 use super::ending::Ending;
 use super::monitor_link::{Asked, Heard, MonitorLink};
 use super::network::Network;
@@ -33,6 +35,8 @@ pub(crate) struct EventLoop {
     pub(crate) ip_qos: IpQos,
     /// A packet waits inside the connection for an answer of the monitor's.
     pub(crate) held: bool,
+    /// Whether the log takes details.
+    pub(crate) details: bool,
     /// For the process title.
     pub(crate) user: String,
 }
@@ -134,6 +138,9 @@ impl EventLoop {
         while !self.held && !self.link.has_said_much() {
             let Some(event) = self.transport.next_event()? else { break };
             handled = true;
+            if self.details {
+                show(&event, &self.link)?;
+            }
             match event {
                 Event::Packet(packet) => match self.connection.receive(packet, cx, &mut self.link)? {
                     Received::Done => {}
@@ -152,7 +159,12 @@ impl EventLoop {
                     };
                     self.link.ask(&LoggedInRequest::SignRekey(exchange), Asked::Signature)?;
                 }
-                Event::NewKeys { .. } => self.clock.has_new_keys(),
+                Event::NewKeys { .. } => {
+                    self.clock.has_new_keys();
+                    if self.details {
+                        self.show_algorithms()?;
+                    }
+                }
                 Event::Disconnected { reason, text } => {
                     return Err(Ending::Disconnected { reason, text: text.to_owned() });
                 }
@@ -194,6 +206,12 @@ impl EventLoop {
         Ok(())
     }
 
+    fn show_algorithms(&self) -> Result<(), Ending> {
+        let lines = self.transport.negotiated().map(Negotiated::lines);
+        lines.into_iter().flatten().try_for_each(|text| self.link.record(Record::Debug { text }))?;
+        Ok(())
+    }
+
     fn show_title(&mut self) {
         if let Some(title) = self.connection.take_new_title() {
             sys::title::set(&format!("sshd: {}@{title}", self.user));
@@ -227,4 +245,15 @@ impl EventLoop {
             let _ = timeout(FAREWELL, flushed).await;
         }
     }
+}
+
+/// For somebody who debugs.
+fn show(event: &Event<'_>, link: &MonitorLink) -> Result<(), Ending> {
+    let text = match event {
+        Event::Packet(packet) => details::of_packet(packet),
+        Event::Debug { text } => Some(format!("Remote: {text}")),
+        _ => None,
+    };
+    text.map_or(Ok(()), |text| link.record(Record::Debug { text }))?;
+    Ok(())
 }

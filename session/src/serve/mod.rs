@@ -6,6 +6,7 @@
 mod clock;
 mod connection;
 mod descriptor;
+mod details;
 mod ending;
 mod event_loop;
 #[cfg(fuzzing)]

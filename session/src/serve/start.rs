@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::clock::Clock;
 use super::connection::{Connection, IdleLimits, Terms, session_window};
+use super::details;
 use super::event_loop::EventLoop;
 use super::monitor_link::MonitorLink;
 use super::network::{Network, NetworkEnds, WrongEnds};
@@ -123,6 +124,7 @@ impl Ready {
             connection: Connection::new(self.terms, IdleLimits::new(&self.settings.channel_timeout)),
             clock: Clock::new(&self.settings),
             ip_qos: self.settings.ip_qos,
+            details: details::are_wanted(self.settings.log_level),
             held: false,
             user: self.user,
         };
