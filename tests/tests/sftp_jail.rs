@@ -169,7 +169,7 @@ fn a_jail_that_the_user_could_choose_is_refused() {
     server.wait_for_log("the symbolic link files belongs to uid");
     fs::remove_file(home.join("files")).unwrap();
     assert!(!server.sftp(&[], "ls\n").status.success());
-    server.wait_for_log("/files: ENOENT");
+    server.wait_for_log("/files: No such file or directory");
     fs::rename(home.join("moved"), home.join("files")).unwrap();
     assert!(server.sftp(&[], "ls\n").status.success());
 }
@@ -181,8 +181,8 @@ fn a_kernel_that_cannot_hold_a_jail_serves_nobody() {
         return;
     }
     for (call, said) in [
-        (libc::SYS_openat2, "SftpJail needs openat2(2), which this kernel does not have"),
-        (libc::SYS_landlock_create_ruleset, "SftpJail needs a kernel with Landlock"),
+        (libc::SYS_openat2, "SftpJail: this needs openat2(2), which this kernel does not have"),
+        (libc::SYS_landlock_create_ruleset, "SftpJail: this needs a kernel with Landlock"),
     ] {
         std::thread::spawn(move || {
             // The filter stays with this thread and what it starts.

@@ -14,7 +14,7 @@
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | a password or a dialogue has proven something | [`unrestricted_proof`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
-//! | the login is complete | [`grants`], [`chroot_directory`], [`chroot_components`], [`sftp_jail`] |
+//! | the login is complete | [`grants`], [`chroot_directory`], [`chroot_components`], [`sftp_jail`], [`link_to_jail`] |
 //! | something is to be forwarded | [`Grants::connects_to`] and its like, [`bind_to`] |
 #![forbid(unsafe_code)]
 
@@ -51,7 +51,7 @@ pub use hostbased::{
     HostAllowed, HostOffer, HostbasedRefusal, HostbasedStep, NetgroupMember, TrustFile, TrustOwner, TrustSources,
     TrustText, host_algorithm_accepted, hostbased, hostbased_signed, offered_host,
 };
-pub use jail::{follows_link_to_jail, forces_internal_sftp, sftp_jail};
+pub use jail::{forces_internal_sftp, jail_opened, link_to_jail, sftp_jail};
 pub use login_count::another_login;
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
 pub use password_age::{PasswordAge, PasswordDays, password_age};

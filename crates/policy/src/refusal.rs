@@ -181,6 +181,13 @@ pub enum Refusal {
     },
     /// SftpJail where ForceCommand is not internal-sftp.
     JailWithoutForcedSftp,
+    /// A symbolic link on the way to SftpJail belongs to somebody who could choose another directory.
+    JailLinkUntrusted {
+        /// Its last component.
+        link: String,
+        /// Its owner.
+        uid: u32,
+    },
     /// SftpJail names nothing that can be used.
     JailUnusable {
         /// Why.
@@ -231,6 +238,7 @@ impl Refusal {
         match self {
             Self::JailWithoutForcedSftp
             | Self::JailUnusable { .. }
+            | Self::JailLinkUntrusted { .. }
             | Self::ChrootNotAbsolute
             | Self::ChrootUnreachable { .. }
             | Self::ChrootNotADirectory { .. }
@@ -313,6 +321,11 @@ impl fmt::Display for Refusal {
             }
             Self::JailWithoutForcedSftp => out.write_str(
                 "SftpJail does not hold: sshd_config does not force internal-sftp for this login (ForceCommand internal-sftp)",
+            ),
+            Self::JailLinkUntrusted { link, uid } => write!(
+                out,
+                "SftpJail: the symbolic link {link} belongs to uid {uid}, who could choose another directory: \
+                 give it to root (chown -h root), or name the directory itself"
             ),
             Self::JailUnusable { why } => write!(out, "SftpJail: {why}"),
             Self::TooManyLogins { limit } => write!(out, "MaxSessionsPerUser: no further session beside {limit}"),

@@ -268,6 +268,13 @@ pub enum Step {
         /// The component.
         path: String,
     },
+    /// A symbolic link on the way to SftpJail is one that may be followed.
+    JailLinkTrusted {
+        /// Its last component.
+        link: String,
+        /// Its owner.
+        uid: u32,
+    },
     /// SftpJail, its tokens replaced.
     JailNamed {
         /// The directory.
@@ -423,6 +430,9 @@ impl fmt::Display for Step {
                 write!(out, "ChrootDirectory: {shown} {}: {command}", component.owner_and_mode())
             }
             Self::ChrootComponentNoDirectory { path } => write!(out, "ChrootDirectory: {path} is not a directory"),
+            Self::JailLinkTrusted { link, uid } => {
+                write!(out, "SftpJail: the symbolic link {link} belongs to uid {uid} and is followed")
+            }
             Self::JailNamed { directory } => {
                 write!(out, "internal-sftp is forced, so it may be kept in SftpJail {}", directory.display())
             }
