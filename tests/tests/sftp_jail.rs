@@ -96,6 +96,8 @@ fn nothing_leads_out() {
     assert!(!home.join("new").exists() && !stolen.exists());
     let shown = text(&server.sftp(&[], "cd relative\npwd\ncd /..\npwd\n"));
     assert_eq!(shown.matches("Remote working directory: /\n").count(), 2, "{shown}");
+    let forwarded = server.ssh(&["-W", &format!("127.0.0.1:{}", server.port)], "");
+    assert!(!forwarded.status.success() && !text(&forwarded).contains("SSH-2.0"), "{}", text(&forwarded));
 }
 
 #[test]

@@ -389,7 +389,7 @@ keywords! {
     /// A directory that is the whole file system of an SFTP login. The user may own it: no root directory is changed, and
     /// nothing above it has to be root's. It holds only where sshd_config forces internal-sftp (else it is an error), so
     /// that the same files never mean more to OpenSSH. Tokens: %h, %u, %U, %%. With ChrootDirectory it lies inside of that.
-    /// Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
+    /// Nothing is forwarded for such a login. Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
     sftp_jail, SftpJail, JailPath, ["none"], Anywhere, [Listener, Monitor], Works, Companion;
     /// Whether a file that a client of internal-sftp makes or empties has another name (.upload- and 32 digits, in the
     /// same directory) until it is closed. If the connection breaks before, nothing is left of it, and what had the name
