@@ -87,7 +87,7 @@ fn terms() -> Terms {
         terminal: true,
         sftp: None,
         peer_is_openssh: true,
-        announced_host_keys: Vec::new(),
+        announced_host_keys: vec![b"one".to_vec(), b"two".to_vec()],
     }
 }
 
@@ -106,9 +106,14 @@ impl Monitor {
         while let Ok(request) = self.link.receive() {
             let refuses = choice & 1 != 0;
             match request {
-                LoggedInRequest::OpenTerminal { .. } | LoggedInRequest::Start { .. } if refuses => {
+                LoggedInRequest::OpenTerminal { .. }
+                | LoggedInRequest::Start { .. }
+                | LoggedInRequest::ProveHostKeys(_)
+                    if refuses =>
+                {
                     self.say(LoggedInAnswer::Refused { why: "chosen".to_owned() }, &[]);
                 }
+                LoggedInRequest::ProveHostKeys(keys) => self.say(LoggedInAnswer::HostKeysProven(keys), &[]),
                 LoggedInRequest::OpenTerminal { session, .. } => {
                     self.with_terminal.push(session);
                     let (near, far) = sys::fd::seqpacket_pair().expect("sockets");
