@@ -20,6 +20,10 @@ use super::network::Network;
 /// Turns before other descriptors' readiness is looked up again, so that a busy direction never starves another.
 const TURNS_PER_WAKE: u32 = 4;
 
+/// Bytes of the peer after which the network is asked for its round trip again: those who send little need no large
+/// windows.
+const BYTES_PER_MEASUREMENT: usize = 1024 * 1024;
+
 /// How long a peer that is told goodbye has to take it.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -33,6 +37,8 @@ pub(crate) struct EventLoop {
     pub(crate) clock: Clock,
     /// `IPQoS`
     pub(crate) ip_qos: IpQos,
+    /// Bytes of the peer since the network was asked for its round trip.
+    pub(crate) unmeasured: usize,
     /// A packet waits inside the connection for an answer of the monitor's.
     pub(crate) held: bool,
     /// Whether the log takes details.
@@ -123,7 +129,14 @@ impl EventLoop {
         }
         match self.network.poll_receive(cx, &mut self.transport) {
             Poll::Pending => Ok(false),
-            Poll::Ready(Ok(Some(_))) => Ok(true),
+            Poll::Ready(Ok(Some(count))) => {
+                self.unmeasured = self.unmeasured.saturating_add(count);
+                if self.unmeasured >= BYTES_PER_MEASUREMENT {
+                    self.unmeasured = 0;
+                    self.connection.takes(self.network.round_trip());
+                }
+                Ok(true)
+            }
             Poll::Ready(Ok(None)) => Err(Ending::HungUp),
             Poll::Ready(Err(error)) => Err(Ending::Network(error)),
         }

@@ -84,6 +84,7 @@ fn terms() -> Terms {
         rates: Default::default(),
         max_sessions: 3,
         accept_env: vec!["LANG".to_owned(), "LC_*".to_owned()],
+        free_memory: 0,
         terminal: true,
         sftp: None,
         peer_is_openssh: true,

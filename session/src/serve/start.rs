@@ -17,7 +17,7 @@ use transport::{Compression, HandOverState, HostKey, ServerSettings, Transport, 
 use zeroize::Zeroizing;
 
 use super::clock::Clock;
-use super::connection::{Connection, IdleLimits, Terms, session_window};
+use super::connection::{Connection, IdleLimits, Terms, largest_window};
 use super::details;
 use super::event_loop::EventLoop;
 use super::monitor_link::MonitorLink;
@@ -79,6 +79,7 @@ impl Told {
         if start.granted.forwarding {
             allow_many_descriptors();
         }
+        let free_memory = sys::memory::free_in_system().unwrap_or(0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         transport::prepare_cryptography();
         sys::memory::give_back();
@@ -93,6 +94,7 @@ impl Told {
             max_sessions: start.settings.max_sessions,
             rates: Rates::new(&start.settings),
             accept_env: start.settings.accept_env.clone(),
+            free_memory,
             terminal: start.granted.terminal,
             sftp,
             peer_is_openssh: transport.peer_version().is_some_and(is_openssh),
@@ -125,6 +127,7 @@ impl Ready {
             clock: Clock::new(&self.settings),
             ip_qos: self.settings.ip_qos,
             details: details::are_wanted(self.settings.log_level),
+            unmeasured: 0,
             held: false,
             user: self.user,
         };
@@ -178,7 +181,7 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds, jail: Option<sftp::J
         jail,
         address: network.peer_address(),
         open_handles: sftp::HandleLimit::new(possible.min(allowed)),
-        input_limit: session_window(),
+        input_limit: largest_window(),
     })
 }
 
