@@ -341,7 +341,7 @@ keywords! {
     authentication_methods, AuthenticationMethods, AuthenticationMethods, ["any"], Anywhere, [Monitor], Works;
     /// Places in OpenSSH's source that log more.
     log_verbose, LogVerbose, VerboseList, [], Anywhere, [], Never("it names places in OpenSSH's source");
-    /// How long channels may be idle, by their type.
+    /// How long channels may be idle, by their type. `session` also stands for `session:shell`, `session:command` and `session:subsystem:NAME` where no pattern names these.
     channel_timeout, ChannelTimeout, ChannelTimeouts, ["none"], Anywhere, [Session], Works;
     /// A command that clients ask for by name.
     subsystem, Subsystem, Subsystems, [], Anywhere, [Monitor], Works;
