@@ -507,6 +507,12 @@ impl Server {
     /// Runs `ssh` as somebody who types these answers, one for each prompt, and has no key. What the client was asked is
     /// found in [`Server::prompts`].
     pub fn ssh_answering(&self, answers: &[&str], options: &[&str], command: &str) -> Output {
+        run(self.answering_client(answers, options).arg(command))
+    }
+
+    /// The client of [`Server::ssh_answering`], up to the command.
+    #[must_use]
+    pub fn answering_client(&self, answers: &[&str], options: &[&str]) -> Command {
         let askpass = self.scratch.file("askpass", ASKPASS);
         fs::set_permissions(&askpass, fs::Permissions::from_mode(0o755)).expect("its mode");
         self.scratch.file("answers", answers.iter().map(|answer| format!("{answer}\n")).collect::<String>());
@@ -515,7 +521,8 @@ impl Server {
         let mut client = self.client_with("ssh", &[options, &typing].concat());
         client.env("SSH_ASKPASS", &askpass).env("SSH_ASKPASS_REQUIRE", "force");
         client.env("ANSWERS", self.scratch.path("answers")).env("PROMPTS", self.scratch.path("prompts"));
-        run(client.arg(self.login()).arg(command))
+        client.arg(self.login());
+        client
     }
 
     /// What the last client of [`Server::ssh_answering`] was asked, in its words.
