@@ -5,6 +5,7 @@
 
 mod attacks;
 mod clients;
+pub mod kerberos;
 mod kernel;
 
 pub use kernel::without_system_call;
@@ -726,7 +727,7 @@ pub fn status_of(pid: i32, field: &str) -> String {
     value.unwrap_or_default().trim().to_owned()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }

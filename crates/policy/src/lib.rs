@@ -11,6 +11,7 @@
 //! | it is offered or has signed | [`not_revoked`], [`public_key`] |
 //! | a host's key has signed for its user | [`offered_host`], [`not_revoked`], [`hostbased`], [`hostbased_signed`] |
 //! | a file lists keys or principals | [`authorized_keys_files`], [`authorized_principals_files`], [`strict_modes`] |
+//! | Kerberos tickets have proven a principal | [`tickets_proven`] |
 //! | its signature has been verified | [`public_key_signed`], [`MethodsToDo::succeeded`] |
 //! | a password or a dialogue has proven something | [`unrestricted_proof`], [`MethodsToDo::succeeded`] |
 //! | an attempt has failed | [`failure_delay`], [`remaining_delay`] |
@@ -37,6 +38,7 @@ mod revoked;
 mod root;
 mod step;
 mod strict_modes;
+mod tickets;
 mod tokens;
 mod verdict;
 
@@ -65,5 +67,6 @@ pub use revoked::not_revoked;
 pub use root::{root_login, unrestricted_proof};
 pub use step::{AccountListKeyword, Step};
 pub use strict_modes::strict_modes;
+pub use tickets::tickets_proven;
 pub use tokens::{TokenError, Tokens, authorized_keys_files, authorized_principals_files, chroot_directory};
 pub use verdict::{Verdict, Weight};

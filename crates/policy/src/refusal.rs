@@ -154,6 +154,13 @@ pub enum Refusal {
         /// The component.
         path: PathBuf,
     },
+    /// Neither `~/.k5login` nor the principal's own name makes it the account.
+    PrincipalNotAuthorized {
+        /// The account.
+        user: String,
+        /// As Kerberos writes it.
+        principal: String,
+    },
     /// A host does not vouch for its user here.
     Hostbased(HostbasedRefusal),
     /// ChrootDirectory is a relative path.
@@ -309,6 +316,9 @@ impl fmt::Display for Refusal {
             }
             Self::NotARegularFile { path } => {
                 write!(out, "Authentication refused: {} is not a regular file", path.display())
+            }
+            Self::PrincipalNotAuthorized { user, principal } => {
+                write!(out, "krb5 principal {principal} is not authorized to {user}")
             }
             Self::Hostbased(refusal) => write!(out, "{refusal}"),
             Self::ChrootNotAbsolute => out.write_str("chroot path does not begin at root"),

@@ -254,6 +254,13 @@ pub enum Step {
         /// Its permission bits.
         mode: u32,
     },
+    /// A principal may be the account.
+    PrincipalAuthorized {
+        /// The account.
+        user: String,
+        /// As Kerberos writes it.
+        principal: String,
+    },
     /// A step of a host-based login.
     Hostbased(HostbasedStep),
     /// A component of ChrootDirectory that others than root could change.
@@ -324,6 +331,7 @@ impl Step {
     pub fn weight(&self) -> Weight {
         match self {
             Self::Refused(refusal) => refusal.weight(),
+            Self::PrincipalAuthorized { .. } => Weight::Info,
             Self::Hostbased(step) => step.weight(),
             Self::ChrootComponentUnsound { .. } | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
             Self::LineRefuses { .. }
@@ -422,6 +430,9 @@ impl fmt::Display for Step {
             }
             Self::ComponentUnsound { path, uid, mode } => {
                 write!(out, "{} belongs to uid {uid} and has mode {mode:04o}: unsafe", path.display())
+            }
+            Self::PrincipalAuthorized { user, principal } => {
+                write!(out, "Authorized to {user}, krb5 principal {principal} (krb5_kuserok)")
             }
             Self::Hostbased(step) => write!(out, "{step}"),
             Self::ChrootComponentUnsound { component, command } => {

@@ -140,10 +140,10 @@ fn jitter() -> Duration {
     Duration::from_micros(u64::from_le_bytes(random) % LONGEST_MICROSECONDS)
 }
 
-/// Of the administrator's environment only what monitors need: the time zone of the log, and what the commands of an
-/// ordinary user's server inherit.
+/// Of the administrator's environment only what monitors need: the time zone of the log, what the commands of an
+/// ordinary user's server inherit, and where this service's Kerberos finds its configuration, key table and replay cache.
 pub(crate) fn environment() -> Vec<CString> {
-    let kept = ["TZ", "XDG_RUNTIME_DIR"].into_iter();
+    let kept = ["TZ", "XDG_RUNTIME_DIR", "KRB5_CONFIG", "KRB5_KTNAME", "KRB5RCACHENAME", "KRB5RCACHEDIR"].into_iter();
     kept.filter_map(|name| CString::new(format!("{name}={}", std::env::var(name).ok()?)).ok()).collect()
 }
 

@@ -379,13 +379,13 @@ keywords! {
     event_log, EventLog, OptionalEventLog, ["none"], Global, [Listener, Monitor, Session], Works, Companion;
     /// Whether users may log in with Kerberos tickets (gssapi-with-mic). The Kerberos library must be installed, and the
     /// host needs a key table. AuthenticationMethods cannot name this method.
-    gssapi_authentication, GSSAPIAuthentication, YesNo, ["no"], Anywhere, [Monitor], Later, Companion;
+    gssapi_authentication, GSSAPIAuthentication, YesNo, ["no"], Anywhere, [Monitor], Works, Companion;
     /// Whether tickets that a client forwarded are removed when its connection ends.
-    gssapi_cleanup_credentials, GSSAPICleanupCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    gssapi_cleanup_credentials, GSSAPICleanupCredentials, YesNo, ["yes"], Global, [Monitor], Works, Companion;
     /// Whether tickets that a client forwards are kept for its sessions (KRB5CCNAME).
-    gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Works, Companion;
     /// Whether tickets must be for the host service of this host's own name; otherwise any key of the key table will do.
-    gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Works, Companion;
     /// A directory that is the whole file system of an SFTP login. The user may own it: no root directory is changed, and
     /// nothing above it has to be root's. It holds only where sshd_config forces internal-sftp (else it is an error), so
     /// that the same files never mean more to OpenSSH. Tokens: %h, %u, %U, %%. With ChrootDirectory it lies inside of that.
