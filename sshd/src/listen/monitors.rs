@@ -61,6 +61,8 @@ pub(crate) enum Stays {
 /// A monitor at work.
 #[derive(Debug)]
 pub(crate) struct Monitor {
+    /// Of its connection, in events.
+    pub(crate) id: ConnectionId,
     /// The process.
     pub(crate) process: Child,
     /// Brings [`start::LOGGED_IN`] when the user is logged in. Closes without it when the monitor has ended.
@@ -127,7 +129,7 @@ pub(crate) fn start(
         let _ = process.signal(Signal::SIGKILL);
         return Err(why.into());
     }
-    Ok(Monitor { process, logged_in, time_to_log_in })
+    Ok(Monitor { id, process, logged_in, time_to_log_in })
 }
 
 /// Up to four seconds, as theirs adds: connections that came together do not end together, so their places do not become
