@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Output;
 
-use bulkhead_tests::{Account, As, Server, has_python_module, needs_root};
+use bulkhead_tests::{Account, As, Server, has_python_module, needs_root, run};
 
 /// A server whose logins are jailed in `files` in their home.
 fn jailed(who: As, account: Account, sftp: &str) -> Server {
@@ -146,6 +146,15 @@ fn without_forced_sftp_there_is_no_login_and_no_good_configuration() {
     assert!(!output.status.success() && !text(&output).contains("hello"), "{}", text(&output));
     assert!(text(&output).contains("cannot be used"), "{}", text(&output));
     server.wait_for_log("SftpJail does not hold: sshd_config does not force internal-sftp");
+    let here = "Match User *\n SftpJail /no/such/%u\n";
+    fs::write(server.scratch.path("bulkhead_config"), here).unwrap();
+    let sshd = bulkhead_tests::binaries().join("sshd");
+    let strict = run(std::process::Command::new(sshd)
+        .arg("-t")
+        .arg("--strict")
+        .arg("-f")
+        .arg(server.scratch.path("sshd_config")));
+    assert!(text(&strict).contains("SftpJail /no/such: No such file or directory"), "{}", text(&strict));
     fs::write(server.scratch.path("bulkhead_config"), "Match Group x\n SftpJail /srv\n").unwrap();
     let tested = server.test_configuration();
     assert_eq!(tested.status.code(), Some(255), "{}", text(&tested));
