@@ -25,7 +25,6 @@ mod banner;
 mod candidate;
 mod chroot;
 mod connection;
-mod credential_cache;
 mod decide;
 mod ending;
 mod explain;
@@ -60,7 +59,6 @@ use std::process::ExitCode;
 
 use events::Level;
 use events::monitor::Event;
-use gssapi::Delegated;
 use ipc::start::{LINK, MonitorTask};
 use nix::sys::signal::Signal;
 use sys::signals::Signals;
@@ -118,7 +116,6 @@ fn serve(mut connection: Connection) -> ExitStatus {
 /// Everything that a login leaves behind for the session.
 struct Login {
     user: ProvenUser,
-    delegated: Option<Delegated>,
     exchange: SignedExchange,
     transport: TransportState,
     pam: Option<PamLogin>,
@@ -128,15 +125,15 @@ fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
     let (child, link) = PreauthChild::start(connection)?;
     let outcome = key_exchange::exchange_keys(connection, &child, link)
         .and_then(|(link, exchange)| authenticating::authenticate(connection, &child, link, exchange))
-        .and_then(|LetIn { link, user, exchange, pam, delegated }| {
+        .and_then(|LetIn { link, user, exchange, pam }| {
             let transport = hand_over::take_transport(connection, &child, link)?;
-            Ok(Login { user, delegated, exchange, transport, pam })
+            Ok(Login { user, exchange, transport, pam })
         });
     child.end(connection, outcome)
 }
 
 fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
-    let Login { mut user, delegated, exchange, transport, pam } = login;
+    let Login { mut user, exchange, transport, pam } = login;
     connection.user_is_in(user.name());
     let place = start_session::find_place(&mut connection, &user);
     let found = place.and_then(|place| Ok((place, start_session::find_root(&mut connection, &user)?)));
@@ -150,7 +147,7 @@ fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
         }
     };
     let shown = root.shown(&user);
-    let for_session = match ForSession::make_ready(&mut connection, &mut user, shown, pam, delegated) {
+    let for_session = match ForSession::make_ready(&mut connection, &mut user, shown, pam) {
         Ok(for_session) => for_session,
         Err(error) => return fatal(&mut connection, &error),
     };

@@ -4,6 +4,7 @@
 //! was granted ([`ProvenUser`]) and no more: a forced command stays forced, a terminal that is not allowed is not there.
 
 mod choose_command;
+mod devices;
 mod environment;
 mod forwarding;
 mod how_ended;
@@ -241,6 +242,11 @@ impl ServedLogin {
             }
             LoggedInRequest::Connect { number, to, originator } => return self.connect(number, to, &originator),
             LoggedInRequest::Listen { number, on } => return self.listen(number, on),
+            LoggedInRequest::ListenForAgent { number } => return self.listen_for_agent(number),
+            LoggedInRequest::ListenForX11 { number, session, authentication } => {
+                return self.listen_for_x11(number, session, authentication);
+            }
+            LoggedInRequest::OpenTunnel { number, mode, unit } => self.open_tunnel(number, mode, unit),
             LoggedInRequest::StopListening { number } => {
                 self.stop_listening(number);
                 return Ok(None);

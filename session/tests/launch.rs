@@ -25,6 +25,7 @@ fn script(script: &str) -> LaunchStart {
         environment: vec![b"PATH=/usr/bin:/bin".to_vec(), b"BYTES=\xff".to_vec()],
         terminal: false,
         greeting: Greeting::default(),
+        x11: None,
         rc_files: Vec::new(),
         warning: String::new(),
         only_say: None,

@@ -101,6 +101,29 @@ pub enum Bind {
     },
     /// A Unix-domain stream socket of this path.
     Path(String),
+    /// A Unix-domain stream socket of a new name in `.ssh/agent` of this home.
+    Agent {
+        /// The user's home directory.
+        home: String,
+    },
+    /// The TCP port of the first X11 display that is free on every address: 6000 and the display's number.
+    Display {
+        /// X11DisplayOffset: the first number to try.
+        first: u16,
+        /// X11UseLocalhost: loopback addresses alone.
+        loopback: bool,
+    },
+}
+
+/// What X clients prove themselves with, as the client's `x11-req` says it (RFC 4254 section 6.3.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct X11Authentication {
+    /// Such as `MIT-MAGIC-COOKIE-1`.
+    pub protocol: String,
+    /// In hexadecimal.
+    pub cookie: String,
+    /// The screen's number.
+    pub screen: u32,
 }
 
 /// Addresses to listen on.
@@ -137,6 +160,8 @@ pub enum ForwardingAnswer {
         number: u32,
         /// The port; 0 for a path.
         port: u16,
+        /// The path of [`Bind::Agent`].
+        path: Option<String>,
         /// How many sockets: 1 to [`MOST_SOCKETS`].
         sockets: u8,
     },

@@ -6,7 +6,6 @@
 //! | [`NamingUser`] | `sshd-preauth` | the one look-up of a user |
 //! | [`Authenticating`] | `sshd-preauth` | the monitor's decision |
 //! | [`Dialogue`] | `sshd-preauth` | the end of one `keyboard-interactive`, then [`Authenticating`] goes on |
-//! | [`GssapiExchange`] | `sshd-preauth` | the end of one `gssapi-with-mic`, then [`Authenticating`] goes on |
 //! | [`HandingOver`] | `sshd-preauth` | the transport's state |
 //! | [`LoggedIn`] | `sshd-session` | the connection |
 //!
@@ -18,7 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
-use crate::forwarding::{ConnectTo, ListenOn};
+use crate::forwarding::{ConnectTo, ListenOn, X11Authentication};
 use crate::link::Phase;
 
 /// Nothing is known but an address.
@@ -36,10 +35,6 @@ pub struct Authenticating;
 /// A user answers questions (RFC 4256). In this phase nothing else can be tried.
 #[derive(Debug)]
 pub struct Dialogue;
-
-/// A user shows Kerberos tickets (RFC 4462 section 3). In this phase nothing else can be tried.
-#[derive(Debug)]
-pub struct GssapiExchange;
 
 /// The monitor has let the user in; the state of the transport is under way.
 #[derive(Debug)]
@@ -83,12 +78,6 @@ impl Phase for Dialogue {
     type Request = DialogueRequest;
     type Answer = DialogueAnswer;
     const NUMBER: u8 = 6;
-}
-
-impl Phase for GssapiExchange {
-    type Request = GssapiRequest;
-    type Answer = GssapiAnswer;
-    const NUMBER: u8 = 7;
 }
 
 /// Before any user is named.
@@ -203,12 +192,6 @@ pub enum AuthenticatingRequest {
         /// Submethods that the client would like, separated by commas; empty for any.
         devices: String,
     },
-    /// `gssapi-with-mic` (RFC 4462 section 3.2). Answered by [`AuthenticatingAnswer::SendTokens`], which opens
-    /// [`GssapiExchange`], or like any other attempt.
-    BeginGssapi {
-        /// Whether Kerberos is among the mechanisms that the client names.
-        kerberos: bool,
-    },
     /// A method that is not offered, or a request that makes no sense: it counts as a failure.
     Unusable {
         /// The method's name, for the log.
@@ -250,8 +233,6 @@ pub enum AuthenticatingAnswer {
     Ask(Questions),
     /// The key of a query would do: SSH_MSG_USERAUTH_PK_OK.
     KeyWouldDo,
-    /// Kerberos it is: SSH_MSG_USERAUTH_GSSAPI_RESPONSE. Opens [`GssapiExchange`].
-    SendTokens,
     /// SSH_MSG_USERAUTH_FAILURE.
     Failed {
         /// Methods that can continue.
@@ -307,43 +288,6 @@ pub enum DialogueAnswer {
     Ask(Questions),
     /// That was all: [`Authenticating`] goes on. Unless the dialogue was abandoned, its outcome follows there.
     Over,
-}
-
-/// Tokens of GSS-API (RFC 4462 section 3): only Kerberos knows what is in them.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum GssapiRequest {
-    /// Something for the log. Not answered.
-    Record(events::preauth::Event),
-    /// A token, of at most [`MAX_GSSAPI_TOKEN`] bytes. Answered by [`GssapiAnswer::Token`] or [`GssapiAnswer::Over`].
-    Token(Vec<u8>),
-    /// After the last token: a message integrity code over this session and what is asked for, of at most
-    /// [`MAX_GSSAPI_TOKEN`] bytes. Answered by [`GssapiAnswer::Over`].
-    Mic(Vec<u8>),
-    /// The client's Kerberos says no. Answered by [`GssapiAnswer::Over`].
-    GiveUp,
-    /// The client tries something else instead. Answered by [`GssapiAnswer::Over`].
-    Abandon,
-}
-
-/// Longest token in bytes: what fits a packet before login (RFC 4253 section 6.1). Tickets of accounts in hundreds of
-/// groups have about half of it.
-pub const MAX_GSSAPI_TOKEN: usize = 32 * 1024;
-
-/// To [`GssapiRequest`].
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GssapiAnswer {
-    /// A token for the client; may be empty where it needs none.
-    Token {
-        /// The token.
-        token: Vec<u8>,
-        /// Both sides know each other: a MIC must follow.
-        complete: bool,
-    },
-    /// That was all: [`Authenticating`] goes on. Unless the exchange was abandoned, its outcome follows there.
-    Over {
-        /// For SSH_MSG_USERAUTH_GSSAPI_ERRTOK; empty when there is nothing to tell.
-        error_token: Vec<u8>,
-    },
 }
 
 /// The one thing left to do for the process before login.
@@ -409,6 +353,30 @@ pub enum LoggedInRequest {
         sent: u64,
         /// Bytes of data that came from it.
         received: u64,
+    },
+    /// A socket behind which the client's agent answers (`auth-agent-req@openssh.com`); what is started from then on
+    /// finds it. Answered as [`Self::Listen`], ended by [`Self::StopListening`].
+    ListenForAgent {
+        /// The forwarding's number, unused so far.
+        number: u32,
+    },
+    /// An X11 display for what this session starts (RFC 4254 section 6.3.1). Answered and ended as above.
+    ListenForX11 {
+        /// The forwarding's number, unused so far.
+        number: u32,
+        /// The session.
+        session: u32,
+        /// What its programs prove themselves to the client's display with.
+        authentication: X11Authentication,
+    },
+    /// A tun(4) device (`tun@openssh.com`). Answered as [`Self::Connect`].
+    OpenTunnel {
+        /// The channel's number, as for [`Self::Connect`].
+        number: u32,
+        /// 1: layer 3; 2: layer 2.
+        mode: u32,
+        /// Which device; 0x7fffffff for any.
+        unit: u32,
     },
     /// Names for `internal-sftp`, whose process may not ask the system. Answered by [`LoggedInAnswer::Name`].
     NameOfUser {

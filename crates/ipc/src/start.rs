@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sys::identity::Identity;
 use zeroize::Zeroizing;
 
+use crate::forwarding::X11Authentication;
 use crate::frame::{self, Receiver};
 use crate::{BUILD_ID, IpcError};
 
@@ -212,12 +213,25 @@ pub struct LaunchStart {
     pub terminal: bool,
     /// Shell logins: what is printed first, unless the user has asked for quiet.
     pub greeting: Greeting,
+    /// X11 forwarding: what the programs need to reach the client's display.
+    pub x11: Option<X11Display>,
     /// The first of these files that exists is run by `/bin/sh` before (sshd(8), "SSHRC").
     pub rc_files: Vec<String>,
     /// What stands on standard error before the command begins; may be empty.
     pub warning: String,
     /// Nothing is executed, these words are all there is.
     pub only_say: Option<LastWords>,
+}
+
+/// A forwarded X11 display, for xauth(1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct X11Display {
+    /// XAuthLocation
+    pub xauth: String,
+    /// The display by the name under which its cookie is kept.
+    pub name: String,
+    /// The protocol and the cookie.
+    pub authentication: X11Authentication,
 }
 
 /// What a shell login is greeted with.

@@ -2,8 +2,8 @@
 
 use settings::values::GatewayPorts;
 
-use crate::Grants;
 use crate::grants::ForwardingGrant;
+use crate::{Grants, TunnelGrant, TunnelLimit};
 
 /// Why something is not forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,25 @@ pub enum NoForwarding {
     NotPermitted,
     /// No port has this number. (Dropbear 2026.92 took 0xffffffff for any port.)
     NoSuchPort,
+}
+
+/// What a tun(4) device carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelLayer {
+    /// IP packets.
+    PointToPoint,
+    /// Ethernet frames.
+    Ethernet,
+}
+
+/// Whether the protocol or cookie of an `x11-req` may be passed to xauth(1), which reads commands: a line end would begin
+/// another one (CVE-2016-3115).
+#[must_use]
+pub fn is_x11_authentication(text: &str) -> bool {
+    /// As long as no cookie is.
+    const LONGEST: usize = 1024;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:/-_".contains(&byte);
+    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(plain)
 }
 
 /// Which addresses a forwarding listens on.
@@ -65,17 +84,43 @@ impl Grants {
         allowed(self.stream_local_forwarding.remote, true, 0).map(drop)
     }
 
+    /// Whether a tun(4) device may be opened as a client asks for it (PROTOCOL section 2.3); returns the layer and which
+    /// device, none for any.
+    ///
+    /// # Errors
+    /// [`NoForwarding::Off`] for a layer that is off, [`NoForwarding::NotPermitted`] for a device that is another's.
+    pub fn opens_tunnel(&self, mode: u32, unit: u32) -> Result<(TunnelLayer, Option<u32>), NoForwarding> {
+        /// SSH_TUNID_ANY
+        const ANY: u32 = 0x7fff_ffff;
+        let TunnelGrant { point_to_point, ethernet, device } = self.tunnel;
+        let layer = match mode {
+            1 if point_to_point => TunnelLayer::PointToPoint,
+            2 if ethernet => TunnelLayer::Ethernet,
+            _ => return Err(NoForwarding::Off),
+        };
+        match (device, unit) {
+            (TunnelLimit::None, _) => Err(NoForwarding::Off),
+            (TunnelLimit::Only(only), ANY) => Ok((layer, Some(only))),
+            (TunnelLimit::Only(only), unit) if only != unit => Err(NoForwarding::NotPermitted),
+            (TunnelLimit::Any, ANY) => Ok((layer, None)),
+            (_, unit) if unit < ANY => Ok((layer, Some(unit))),
+            _ => Err(NoForwarding::NotPermitted),
+        }
+    }
+
     /// Whether anything can be forwarded at all.
     #[must_use]
     pub fn forwards(&self) -> bool {
         let some = |grant: ForwardingGrant| grant.local || grant.remote;
-        some(self.tcp_forwarding) || some(self.stream_local_forwarding)
+        let devices = self.tunnel.point_to_point || self.tunnel.ethernet;
+        some(self.tcp_forwarding) || some(self.stream_local_forwarding) || self.listens() || devices
     }
 
     /// Whether anybody may listen for the client.
     #[must_use]
     pub fn listens(&self) -> bool {
-        self.tcp_forwarding.remote || self.stream_local_forwarding.remote
+        let for_commands = self.agent_forwarding || self.x11_forwarding;
+        self.tcp_forwarding.remote || self.stream_local_forwarding.remote || for_commands
     }
 }
 

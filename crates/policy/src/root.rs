@@ -22,9 +22,7 @@ pub fn root_login(
     let allowed = match effective.permit_root_login {
         PermitRootLogin::Yes => true,
         PermitRootLogin::No => false,
-        PermitRootLogin::ProhibitPassword => {
-            matches!(method, Method::PublicKey | Method::Hostbased | Method::GssapiWithMic)
-        }
+        PermitRootLogin::ProhibitPassword => matches!(method, Method::PublicKey | Method::Hostbased),
         PermitRootLogin::ForcedCommandsOnly => restrictions.forced_command.is_some(),
     };
     if allowed {

@@ -254,13 +254,6 @@ pub enum Step {
         /// Its permission bits.
         mode: u32,
     },
-    /// A principal may be the account.
-    PrincipalAuthorized {
-        /// The account.
-        user: String,
-        /// As Kerberos writes it.
-        principal: String,
-    },
     /// A step of a host-based login.
     Hostbased(HostbasedStep),
     /// A component of ChrootDirectory that others than root could change.
@@ -274,13 +267,6 @@ pub enum Step {
     ChrootComponentNoDirectory {
         /// The component.
         path: String,
-    },
-    /// A symbolic link on the way to SftpJail is one that may be followed.
-    JailLinkTrusted {
-        /// Its last component.
-        link: String,
-        /// Its owner.
-        uid: u32,
     },
     /// SftpJail, its tokens replaced.
     JailNamed {
@@ -331,7 +317,6 @@ impl Step {
     pub fn weight(&self) -> Weight {
         match self {
             Self::Refused(refusal) => refusal.weight(),
-            Self::PrincipalAuthorized { .. } => Weight::Info,
             Self::Hostbased(step) => step.weight(),
             Self::ChrootComponentUnsound { .. } | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
             Self::LineRefuses { .. }
@@ -431,9 +416,6 @@ impl fmt::Display for Step {
             Self::ComponentUnsound { path, uid, mode } => {
                 write!(out, "{} belongs to uid {uid} and has mode {mode:04o}: unsafe", path.display())
             }
-            Self::PrincipalAuthorized { user, principal } => {
-                write!(out, "Authorized to {user}, krb5 principal {principal} (krb5_kuserok)")
-            }
             Self::Hostbased(step) => write!(out, "{step}"),
             Self::ChrootComponentUnsound { component, command } => {
                 let shown = component.path.trim_end_matches('/');
@@ -441,9 +423,6 @@ impl fmt::Display for Step {
                 write!(out, "ChrootDirectory: {shown} {}: {command}", component.owner_and_mode())
             }
             Self::ChrootComponentNoDirectory { path } => write!(out, "ChrootDirectory: {path} is not a directory"),
-            Self::JailLinkTrusted { link, uid } => {
-                write!(out, "SftpJail: the symbolic link {link} belongs to uid {uid} and is followed")
-            }
             Self::JailNamed { directory } => {
                 write!(out, "internal-sftp is forced, so it may be kept in SftpJail {}", directory.display())
             }

@@ -10,8 +10,6 @@ use crate::values::{ChannelTimeout, Compression, IpQos, LogLevel, Seconds, Tunne
 settings_of_one_process! {
     /// Settings of `sshd-session`, for the user who logged in.
     SessionSettings, Session, {
-        /// First display number for X11 forwarding.
-        x11_display_offset: u32 = X11DisplayOffset,
         /// How many sessions the connection may open.
         max_sessions: u32 = MaxSessions,
         /// After how many seconds of silence the client is asked whether it lives; 0 means never.
@@ -22,16 +20,10 @@ settings_of_one_process! {
         /// After how long a connection without channels is closed.
         unused_connection_timeout: Option<Seconds> = UnusedConnectionTimeout =>
             |effective: &Effective| effective.unused_connection_timeout.filter(|time| !time.is_zero()),
-        /// Whether X11 may be forwarded.
-        x11_forwarding: bool = X11Forwarding,
-        /// Whether X11 displays listen on loopback alone.
-        x11_use_localhost: bool = X11UseLocalhost,
         /// Whether terminals may be asked for.
         permit_tty: bool = PermitTTY,
         /// Whether `zlib@openssh.com` is offered.
         compression: bool = Compression => |effective: &Effective| effective.compression == Compression::Delayed,
-        /// Whether the agent may be forwarded.
-        allow_agent_forwarding: bool = AllowAgentForwarding,
         /// Ciphers, preferred first.
         ciphers: Vec<String> = Ciphers,
         /// MACs, preferred first.
@@ -67,11 +59,5 @@ settings_of_one_process! {
         sftp_atomic_uploads: bool = SftpAtomicUploads,
         /// Whether uploaded files are summed up.
         sftp_upload_sha256: bool = SftpUploadSha256,
-        /// Files and directories open at once.
-        sftp_max_open_files: Option<u32> = SftpMaxOpenFiles,
-        /// Bytes a second from the client.
-        sftp_upload_rate: Option<u64> = SftpUploadRate,
-        /// Bytes a second to the client.
-        sftp_download_rate: Option<u64> = SftpDownloadRate,
     }
 }

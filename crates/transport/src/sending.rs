@@ -67,6 +67,7 @@ impl Transport {
             ("server-sig-algs", self.settings.server_sig_algs.as_str()),
             ("publickey-hostbound@openssh.com", "0"),
             ("ping@openssh.com", "0"),
+            ("agent-forward", "0"),
         ];
         let payload = ext_info(&extensions);
         self.send_own(&payload)

@@ -60,11 +60,9 @@ fn jail(report: &mut Report, candidate: &Candidate) {
     };
     let chroot = policy::chroot_directory(&candidate.effective, &candidate.facts).ok().flatten();
     let above = chroot.unwrap_or_else(|| "/".into());
-    let opened = crate::jail::open_directory(&above, &directory, &candidate.identity);
-    report.log_steps(&opened.steps);
-    match opened.outcome {
+    match crate::jail::open_directory(&above, &directory, &candidate.identity) {
         Ok(_) => report.say(format!("{} can be opened", directory.display())),
-        Err(refusal) => report.refuse(refusal.to_string()),
+        Err(why) => report.refuse(why.to_string()),
     }
 }
 

@@ -23,14 +23,14 @@ pub(super) struct Ingredients<'a> {
     pub(super) terminal: Option<(&'a str, &'a str)>,
     /// What the client sent and AcceptEnv lets through.
     pub(super) from_client: &'a [(String, String)],
+    /// What is forwarded from the client's side.
+    pub(super) forwarded: &'a [(String, String)],
     /// `environment=` of the key, as far as PermitUserEnvironment lets it through.
     pub(super) from_key: &'a [(String, String)],
     /// `~/.ssh/environment`, as far as PermitUserEnvironment lets it through.
     pub(super) from_file: &'a [(String, String)],
     /// What PAM's modules set; none without UsePAM.
     pub(super) from_pam: Option<&'a [(String, String)]>,
-    /// Where forwarded Kerberos tickets are.
-    pub(super) credential_cache: Option<&'a str>,
     /// The file of ExposeAuthInfo.
     pub(super) exposed_file: Option<&'a str>,
     /// SetEnv
@@ -59,9 +59,7 @@ impl Environment {
         if let Some((_, term)) = from.terminal.filter(|(_, term)| !term.is_empty()) {
             environment.set("TERM", term);
         }
-        if let Some(cache) = from.credential_cache {
-            environment.set("KRB5CCNAME", cache);
-        }
+        environment.set_all(from.forwarded);
         environment.set_all(from.from_key);
         environment.set_all(from.from_file);
         environment.set_all(from.from_pam.unwrap_or_default());
@@ -124,10 +122,10 @@ mod tests {
             facts: &facts,
             terminal: Some(("/dev/pts/3", "xterm")),
             from_client: &owned(from_client),
+            forwarded: &[],
             from_key: &owned(from_key),
             from_file: &owned(&[("F", "file"), ("A", "file")]),
             from_pam: None,
-            credential_cache: None,
             exposed_file: None,
             set_env: &owned(set_env),
             original_command: Some(b"id \xff"),

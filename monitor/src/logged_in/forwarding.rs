@@ -9,7 +9,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use events::Level;
 use events::monitor::Event;
-use ipc::forwarding::{Bind, BindHost, ConnectTo, Forwarding, ForwardingAnswer, ForwardingRequest, ListenOn, Reach};
+use ipc::forwarding::{
+    Bind, BindHost, ConnectTo, Forwarding, ForwardingAnswer, ForwardingRequest, ListenOn, Reach, X11Authentication,
+};
 use ipc::phases::{LoggedInAnswer, NotConnected, Originator};
 use ipc::start::{Families, ForwardStart};
 use ipc::{Asking, IpcError};
@@ -45,6 +47,10 @@ pub(super) struct Forwards {
     helper: Option<Helper>,
     connecting: HashMap<u32, ConnectTo>,
     listening: HashMap<u32, Listening>,
+    /// Where commands find the client's agent.
+    pub(super) agent_socket: Option<String>,
+    /// Names of the tun(4) devices.
+    pub(super) tunnels: Vec<String>,
 }
 
 /// A running `sshd-forward`.
@@ -54,14 +60,30 @@ struct Helper {
 }
 
 struct Listening {
-    on: ListenOn,
+    what: For,
     answered: bool,
+}
+
+/// For whom somebody listens.
+#[derive(Clone)]
+pub(super) enum For {
+    /// A client that has asked for it (`ssh -R`).
+    Client(ListenOn),
+    /// Commands that want the client's agent.
+    Agent,
+    /// X clients of a session.
+    Display { session: u32, authentication: X11Authentication },
 }
 
 impl Forwards {
     /// Readable when `sshd-forward` has said something or has ended.
     pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.helper.as_ref().map(|helper| helper.link.socket())
+    }
+
+    /// Whether somebody listens, or will, for those who want the agent.
+    pub(super) fn has_agent(&self) -> bool {
+        self.listening.values().any(|listening| matches!(listening.what, For::Agent))
     }
 
     /// The login is over: `sshd-forward` removes what it has made, and ends by itself.
@@ -157,6 +179,11 @@ impl ServedLogin {
                 return Ok(Some(not_listening(number, Some(tell))));
             }
         };
+        self.listen_for(number, For::Client(on), bind)
+    }
+
+    /// Has `sshd-forward` listen.
+    pub(super) fn listen_for(&mut self, number: u32, what: For, bind: Bind) -> Result<Option<Answer>, Over> {
         if self.forwards.listening.contains_key(&number) {
             return Err(Over::Misbehaved(format!("asks for listener {number} twice")));
         }
@@ -166,7 +193,7 @@ impl ServedLogin {
         }
         match self.ask_helper(&ForwardingRequest::Listen { number, on: bind }) {
             Ok(()) => {
-                self.forwards.listening.insert(number, Listening { on, answered: false });
+                self.forwards.listening.insert(number, Listening { what, answered: false });
                 Ok(None)
             }
             Err(why) => {
@@ -194,7 +221,11 @@ impl ServedLogin {
 
     /// [`ipc::phases::LoggedInRequest::StopListening`]
     pub(super) fn stop_listening(&mut self, number: u32) {
-        if self.forwards.listening.remove(&number).is_some()
+        let stopped = self.forwards.listening.remove(&number);
+        if matches!(stopped, Some(Listening { what: For::Agent, .. })) {
+            self.forwards.agent_socket = None;
+        }
+        if stopped.is_some()
             && self.forwards.helper.is_some()
             && let Err(why) = self.ask_helper(&ForwardingRequest::StopListening { number })
         {
@@ -256,21 +287,21 @@ impl ServedLogin {
                 self.say(Level::Error, unreached(&to, found, &why));
                 not_connected(number, NotConnected::Failed(why))
             }
-            ForwardingAnswer::Listening { number, port, sockets } => match forwards.listening.get_mut(&number) {
+            ForwardingAnswer::Listening { number, port, path, sockets } => match forwards.listening.get_mut(&number) {
                 Some(listening) if !listening.answered => {
                     listening.answered = true;
-                    let text = format!("Local forwarding listening on {}", listened(&listening.on, port));
-                    self.debug(&text);
+                    let what = listening.what.clone();
+                    self.helper_listens(what, port, path);
                     (LoggedInAnswer::Listening { number, port, sockets }, descriptors)
                 }
                 _ => return self.helper_is_gone(),
             },
             ForwardingAnswer::NotListening { number, why } => {
-                let Some(Listening { on, answered: false }) = forwards.listening.remove(&number) else {
+                let Some(Listening { what, answered: false }) = forwards.listening.remove(&number) else {
                     return self.helper_is_gone();
                 };
                 self.say(Level::Error, why);
-                if let ListenOn::Tcp { port, .. } = on {
+                if let For::Client(ListenOn::Tcp { port, .. }) = what {
                     self.say(Level::Error, format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}"));
                 }
                 not_listening(number, None)
@@ -278,6 +309,17 @@ impl ServedLogin {
             ForwardingAnswer::Connected { .. } => return self.helper_is_gone(),
         };
         self.answer(answer)
+    }
+
+    fn helper_listens(&mut self, what: For, port: u16, path: Option<String>) {
+        match what {
+            For::Client(on) => {
+                let text = format!("Local forwarding listening on {}", listened(&on, port));
+                self.debug(&text);
+            }
+            For::Agent => self.agent_listens(path),
+            For::Display { session, authentication } => self.display_listens(session, authentication, port),
+        }
     }
 
     /// It was killed, or says what nobody asked: what it still had to do fails. The next request starts another.
@@ -296,7 +338,7 @@ impl ServedLogin {
         listening.into_iter().try_for_each(|number| self.answer(not_listening(number, None)))
     }
 
-    fn say(&mut self, level: Level, text: String) {
+    pub(super) fn say(&mut self, level: Level, text: String) {
         self.connection.log(&Event::Said { level, text });
     }
 }
@@ -315,11 +357,11 @@ impl Helper {
     }
 }
 
-fn not_connected(number: u32, why: NotConnected) -> Answer {
+pub(super) fn not_connected(number: u32, why: NotConnected) -> Answer {
     (LoggedInAnswer::NotConnected { number, why }, Vec::new())
 }
 
-fn not_listening(number: u32, tell: Option<String>) -> Answer {
+pub(super) fn not_listening(number: u32, tell: Option<String>) -> Answer {
     (LoggedInAnswer::NotListening { number, tell }, Vec::new())
 }
 

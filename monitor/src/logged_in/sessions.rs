@@ -7,6 +7,8 @@ use events::monitor::Event;
 use sys::login_records::LoginRecord;
 use sys::process::Child;
 
+use crate::logged_in::devices::Display;
+
 /// The sessions that the session process has named.
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Vec<Session>);
@@ -21,6 +23,8 @@ pub(super) struct Session {
     pub(super) started: Option<(String, Duration)>,
     /// What stands in `utmp`.
     pub(super) record: Option<LoginRecord>,
+    /// The client's X11 display.
+    pub(super) display: Option<Display>,
     /// The channel is gone: nobody wants to hear how the command ends.
     pub(super) closed: bool,
 }
@@ -97,6 +101,7 @@ impl Sessions {
             stage: Stage::NotStarted,
             started: None,
             record: None,
+            display: None,
             closed: false,
         });
         self.0.last_mut()

@@ -12,8 +12,8 @@ use settings::values::UserEnvironment;
 use sys::process::Child;
 
 use crate::auth_info_file::AuthInfoFile;
-use crate::credential_cache::CredentialCache;
 use crate::logged_in::choose_command::{Choice, NoSuchSubsystem, Runs, choose};
+use crate::logged_in::devices::Forwarded;
 use crate::logged_in::environment::{Environment, Ingredients};
 use crate::logged_in::sessions::{Stage, Terminal};
 use crate::logged_in::{Answer, Refusal, ServedLogin};
@@ -52,7 +52,8 @@ impl ServedLogin {
             return Err(Refusal::new("the session has started something already"));
         }
         let terminal = session.terminal.take();
-        let started = self.run(&choice, terminal.as_ref(), from_client);
+        let forwarded = self.forwarded_to(number);
+        let started = self.run(&choice, &forwarded, terminal.as_ref(), from_client);
         self.note(number, &choice, terminal, started)
     }
 
@@ -110,6 +111,7 @@ impl ServedLogin {
     fn run(
         &self,
         choice: &Choice,
+        forwarded: &Forwarded,
         terminal: Option<&Terminal>,
         from_client: &[(String, String)],
     ) -> Result<(Stage, Answer), Refusal> {
@@ -121,7 +123,7 @@ impl ServedLogin {
                 self.user.sftp_arguments(command_line).ok_or(Refusal::new("bad arguments of internal-sftp"))?;
             return Ok((Stage::ServesSftp, (LoggedInAnswer::ServeSftp { arguments }, Vec::new())));
         }
-        let start = self.launch_start(choice, terminal, from_client);
+        let start = self.launch_start(choice, forwarded, terminal, from_client);
         let (command, descriptors) =
             self.launch(&start, terminal).map_err(|error| Refusal(format!("cannot start a command: {error}")))?;
         let stage = Stage::Runs { command, takes_signals: choice.takes_signals };
@@ -132,6 +134,7 @@ impl ServedLogin {
     fn launch_start(
         &self,
         choice: &Choice,
+        forwarded: &Forwarded,
         terminal: Option<&Terminal>,
         from_client: &[(String, String)],
     ) -> LaunchStart {
@@ -140,7 +143,6 @@ impl ServedLogin {
         let accepted: Vec<(String, String)> =
             from_client.iter().filter(|(name, _)| policy::accepts_client_variable(effective, name)).cloned().collect();
         let from_pam = self.for_session.pam.as_ref().map(PamSession::environment);
-        let credential_cache = self.for_session.tickets.as_ref().map(CredentialCache::variable);
         let environment = Environment::of(&Ingredients {
             user: user.name(),
             uid: user.identity().uid,
@@ -149,10 +151,10 @@ impl ServedLogin {
             facts: &self.connection.facts,
             terminal: terminal.map(|terminal| (terminal.device.as_str(), terminal.term.as_str())),
             from_client: &accepted,
+            forwarded: &forwarded.variables,
             from_key: user.key_environment(),
             from_file: &self.environment_file(),
             from_pam: from_pam.as_deref(),
-            credential_cache: credential_cache.as_deref(),
             exposed_file: self.for_session.exposed.as_ref().map(AuthInfoFile::path),
             set_env: &effective.set_env,
             original_command: choice.original.as_deref(),
@@ -176,6 +178,7 @@ impl ServedLogin {
                 Some(_) if choice.runs == Runs::Shell => self.greeting(),
                 _ => Greeting::default(),
             },
+            x11: forwarded.display.clone().filter(|_| !changes_password),
             rc_files: if changes_password { Vec::new() } else { self.rc_files(choice) },
             only_say,
         }

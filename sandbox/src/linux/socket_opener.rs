@@ -57,12 +57,14 @@ pub fn filter() -> Result<BpfProgram, BackendError> {
     BpfProgram::try_from(filter)
 }
 
-/// Reading is left, since libraries and hosts(5) are files; of making and removing, sockets and their files.
+/// Reading is left, since libraries and hosts(5) are files; of making and removing, sockets, their files, and the folder
+/// that the socket of a forwarded agent lies in.
 ///
 /// # Errors
 /// When the kernel has Landlock and refuses the rules.
 pub fn deny_files() -> Result<super::landlock::Held, RulesetError> {
-    let left: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::MakeSock | AccessFs::RemoveFile;
+    let left: BitFlags<AccessFs> =
+        AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::MakeSock | AccessFs::MakeDir | AccessFs::RemoveFile;
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST) & !left)?

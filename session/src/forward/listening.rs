@@ -115,7 +115,7 @@ fn bind_each(addresses: &[SocketAddr], port: u16) -> Result<(u16, Vec<OwnedFd>),
     let mut last = "it has no address".to_owned();
     for address in addresses.iter().take(MOST_SOCKETS) {
         let address = SocketAddr::new(address.ip(), port);
-        match bound(address) {
+        match bound(address, true) {
             Ok((socket, chosen)) => {
                 port = chosen;
                 sockets.push(socket);
@@ -126,10 +126,12 @@ fn bind_each(addresses: &[SocketAddr], port: u16) -> Result<(u16, Vec<OwnedFd>),
     if sockets.is_empty() { Err(last) } else { Ok((port, sockets)) }
 }
 
-fn bound(address: SocketAddr) -> io::Result<(OwnedFd, u16)> {
+/// A socket that listens on an address, and its port. With `reuse` also on one that connections have not been gone from
+/// for long.
+pub(super) fn bound(address: SocketAddr, reuse: bool) -> io::Result<(OwnedFd, u16)> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    setsockopt(&socket, sockopt::ReuseAddr, &reuse)?;
     if address.is_ipv6() {
         // Each family has a socket of its own, so that nobody else can take the other half.
         setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;

@@ -7,6 +7,8 @@
 //! Each request has a thread, as resolvers and connect(2) take their time; the number of threads is bounded. It ends when the
 //! monitor has gone, and leaves no file of a socket behind.
 
+mod agent_socket;
+mod display;
 mod listening;
 mod reaching;
 mod workers;
@@ -25,7 +27,7 @@ use sandbox::{SandboxError, Surroundings};
 use thiserror::Error;
 
 use self::listening::{SocketFiles, listen_tcp};
-use self::reaching::Resolver;
+use self::reaching::{Resolver, words};
 use self::workers::Workers;
 
 /// Why the process cannot do its work.
@@ -89,6 +91,13 @@ fn outlive_signals() -> nix::Result<()> {
     outlived.thread_block()
 }
 
+/// Listening sockets, and where.
+struct Opened {
+    port: u16,
+    path: Option<String>,
+    sockets: Vec<OwnedFd>,
+}
+
 /// What serving takes; all threads share it.
 #[derive(Clone)]
 struct Server {
@@ -112,23 +121,33 @@ impl Server {
             }
             ForwardingRequest::Listen { number, on } => {
                 let server = self.clone();
-                self.workers.work(move || {
-                    let opened = match &on {
-                        Bind::Tcp { host, port } => listen_tcp(server.resolver, host, *port),
-                        Bind::Path(path) => {
-                            server.with_files(|files| files.listen(number, path)).map(|socket| (0, vec![socket]))
-                        }
-                    };
-                    match opened {
-                        Ok((port, sockets)) => {
-                            let count = u8::try_from(sockets.len()).unwrap_or(u8::MAX);
-                            server.answer(&ForwardingAnswer::Listening { number, port, sockets: count }, &sockets);
-                        }
-                        Err(why) => server.answer(&ForwardingAnswer::NotListening { number, why }, &[]),
+                self.workers.work(move || match server.listen(number, &on) {
+                    Ok(Opened { port, path, sockets }) => {
+                        let count = u8::try_from(sockets.len()).unwrap_or(u8::MAX);
+                        let answer = ForwardingAnswer::Listening { number, port, path, sockets: count };
+                        server.answer(&answer, &sockets);
                     }
+                    Err(why) => server.answer(&ForwardingAnswer::NotListening { number, why }, &[]),
                 });
             }
             ForwardingRequest::StopListening { number } => self.with_files(|files| files.remove(number)),
+        }
+    }
+
+    fn listen(&self, number: u32, on: &Bind) -> Result<Opened, String> {
+        let on_path = |path: &str| self.with_files(|files| files.listen(number, path)).map(|socket| vec![socket]);
+        let on_port = |(port, sockets)| Opened { port, path: None, sockets };
+        match on {
+            Bind::Tcp { host, port } => listen_tcp(self.resolver, host, *port).map(on_port),
+            Bind::Display { first, loopback } => {
+                display::listen(self.resolver.families, *first, *loopback).map(on_port)
+            }
+            Bind::Path(path) => Ok(Opened { port: 0, path: None, sockets: on_path(path)? }),
+            Bind::Agent { home } => {
+                let no_path = |error| format!("no socket for the agent below {home}: {}", words(&error));
+                let path = agent_socket::new_path(home).map_err(no_path)?.to_string_lossy().into_owned();
+                Ok(Opened { port: 0, sockets: on_path(&path)?, path: Some(path) })
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod greeting;
 mod rc_files;
+mod x11;
 
 use std::ffi::{CString, OsStr};
 use std::io::{self, Write};

@@ -79,11 +79,13 @@ impl FakeMonitor {
             }
             LoggedInRequest::HomeOfUser { .. } => self.link.answer(&LoggedInAnswer::Name(None), &[]).unwrap(),
             LoggedInRequest::CloseSession { session, .. } => self.record.lock().unwrap().closed.push(session),
-            LoggedInRequest::Connect { number, .. } => {
+            LoggedInRequest::Connect { number, .. } | LoggedInRequest::OpenTunnel { number, .. } => {
                 let refused = LoggedInAnswer::NotConnected { number, why: NotConnected::Prohibited };
                 self.link.answer(&refused, &[]).unwrap();
             }
-            LoggedInRequest::Listen { number, .. } => {
+            LoggedInRequest::Listen { number, .. }
+            | LoggedInRequest::ListenForAgent { number }
+            | LoggedInRequest::ListenForX11 { number, .. } => {
                 self.link.answer(&LoggedInAnswer::NotListening { number, tell: None }, &[]).unwrap();
             }
             LoggedInRequest::Signal { .. } | LoggedInRequest::StopListening { .. } => {}

@@ -70,12 +70,7 @@ impl Listener {
 
     /// Writes a line of the listener's own.
     pub(crate) fn say(&mut self, event: &Event) {
-        self.say_about(&ConnectionFacts::none(), event);
-    }
-
-    /// Writes a line about a connection.
-    pub(crate) fn say_about(&mut self, facts: &ConnectionFacts, event: &Event) {
-        self.log.write(event, facts, false);
+        self.log.write(event, &ConnectionFacts::none(), false);
     }
 
     pub(crate) fn error(&mut self, text: String) {

@@ -160,7 +160,6 @@ fn root_by_every_setting_method_and_command() {
     let methods = [
         (Method::PublicKey, true),
         (Method::Hostbased, true),
-        (Method::GssapiWithMic, true),
         (Method::Password, false),
         (Method::KeyboardInteractive, false),
         (Method::None, false),

@@ -29,8 +29,7 @@ const VALUES: [&str; 6] = [
     "tunnel=\"1\"",
     "tunnel=\"2\"",
 ];
-const LINES: [&str; 17] = [
-    "SftpJail %h",
+const LINES: [&str; 16] = [
     "PermitTTY no",
     "PermitUserRC no",
     "DisableForwarding yes",

@@ -175,7 +175,7 @@ keywords! {
     /// How long a connection may take to log in; 0 means as long as it likes.
     login_grace_time, LoginGraceTime, Time, ["120"], Global, [Listener], Works;
     /// The first display number for X11 forwarding.
-    x11_display_offset, X11DisplayOffset, Number, ["10"], Anywhere, [Session], Later;
+    x11_display_offset, X11DisplayOffset, Number, ["10"], Anywhere, [Monitor], Works;
     /// How many attempts to log in one connection has; from half of them on, failures are logged.
     max_auth_tries, MaxAuthTries, Number, ["6"], Anywhere, [Monitor, Preauth], Works;
     /// How many sessions one connection may open; 0 forbids shells, commands and subsystems but not forwarding.
@@ -215,9 +215,9 @@ keywords! {
     /// Whether the time of the last login is printed in interactive sessions.
     print_last_log, PrintLastLog, YesNo, ["yes"], Global, [Launch], Works;
     /// Whether X11 may be forwarded.
-    x11_forwarding, X11Forwarding, YesNo, ["no"], Anywhere, [Monitor, Session], Later;
+    x11_forwarding, X11Forwarding, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// Whether forwarded X11 displays listen on loopback alone.
-    x11_use_localhost, X11UseLocalhost, YesNo, ["yes"], Anywhere, [Session], Later;
+    x11_use_localhost, X11UseLocalhost, YesNo, ["yes"], Anywhere, [Monitor], Works;
     /// Whether terminals may be asked for.
     permit_tty, PermitTTY, YesNo, ["yes"], Anywhere, [Monitor, Session], Works;
     /// Whether ~/.ssh/rc is run.
@@ -237,7 +237,7 @@ keywords! {
     /// Whether TCP connections may be forwarded.
     allow_tcp_forwarding, AllowTcpForwarding, OneOf<Forwarding>, ["yes"], Anywhere, [Monitor], Works;
     /// Whether the client's agent may be forwarded.
-    allow_agent_forwarding, AllowAgentForwarding, YesNo, ["yes"], Anywhere, [Monitor, Session], Later;
+    allow_agent_forwarding, AllowAgentForwarding, YesNo, ["yes"], Anywhere, [Monitor], Works;
     /// Whether all forwarding is off, whatever else says yes.
     disable_forwarding, DisableForwarding, YesNo, ["no"], Anywhere, [Monitor], Works;
     /// Whether Unix-domain sockets may be forwarded.
@@ -255,7 +255,7 @@ keywords! {
     /// Groups for diffie-hellman-group-exchange.
     moduli_file, ModuliFile, OptionalPath, [in_sysconfdir("moduli")], Global, [Monitor], Works;
     /// The xauth program.
-    xauth_location, XAuthLocation, OptionalPath, [XAUTH], Global, [Launch], Later;
+    xauth_location, XAuthLocation, OptionalPath, [XAUTH], Global, [Monitor, Launch], Works;
     /// Ciphers, the preferred one first.
     ciphers, Ciphers, CipherList, [DEFAULT], Global, [Preauth, Session], Works;
     /// Message authentication codes, the preferred one first.
@@ -341,7 +341,7 @@ keywords! {
     authentication_methods, AuthenticationMethods, AuthenticationMethods, ["any"], Anywhere, [Monitor], Works;
     /// Places in OpenSSH's source that log more.
     log_verbose, LogVerbose, VerboseList, [], Anywhere, [], Never("it names places in OpenSSH's source");
-    /// How long channels may be idle, by their type. `session` also stands for `session:shell`, `session:command` and `session:subsystem:NAME` where no pattern names these.
+    /// How long channels may be idle, by their type.
     channel_timeout, ChannelTimeout, ChannelTimeouts, ["none"], Anywhere, [Session], Works;
     /// A command that clients ask for by name.
     subsystem, Subsystem, Subsystems, [], Anywhere, [Monitor], Works;
@@ -379,17 +379,17 @@ keywords! {
     event_log, EventLog, OptionalEventLog, ["none"], Global, [Listener, Monitor, Session], Works, Companion;
     /// Whether users may log in with Kerberos tickets (gssapi-with-mic). The Kerberos library must be installed, and the
     /// host needs a key table. AuthenticationMethods cannot name this method.
-    gssapi_authentication, GSSAPIAuthentication, YesNo, ["no"], Anywhere, [Monitor], Works, Companion;
+    gssapi_authentication, GSSAPIAuthentication, YesNo, ["no"], Anywhere, [Monitor], Later, Companion;
     /// Whether tickets that a client forwarded are removed when its connection ends.
-    gssapi_cleanup_credentials, GSSAPICleanupCredentials, YesNo, ["yes"], Global, [Monitor], Works, Companion;
+    gssapi_cleanup_credentials, GSSAPICleanupCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
     /// Whether tickets that a client forwards are kept for its sessions (KRB5CCNAME).
-    gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Works, Companion;
+    gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
     /// Whether tickets must be for the host service of this host's own name; otherwise any key of the key table will do.
-    gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Works, Companion;
+    gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Later, Companion;
     /// A directory that is the whole file system of an SFTP login. The user may own it: no root directory is changed, and
     /// nothing above it has to be root's. It holds only where sshd_config forces internal-sftp (else it is an error), so
     /// that the same files never mean more to OpenSSH. Tokens: %h, %u, %U, %%. With ChrootDirectory it lies inside of that.
-    /// Nothing is forwarded for such a login. Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
+    /// Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
     sftp_jail, SftpJail, JailPath, ["none"], Anywhere, [Listener, Monitor], Works, Companion;
     /// Whether a file that a client of internal-sftp makes or empties has another name (.upload- and 32 digits, in the
     /// same directory) until it is closed. If the connection breaks before, nothing is left of it, and what had the name
@@ -403,11 +403,4 @@ keywords! {
     /// How many connections one user may have logged in at the same time, counted over all servers of the host. Another
     /// one is told so once its user has proven who they are.
     max_sessions_per_user, MaxSessionsPerUser, OptionalCount, ["none"], Anywhere, [Monitor], Works, Companion;
-    /// How many files and directories a client of internal-sftp may have open at the same time over one connection.
-    sftp_max_open_files, SftpMaxOpenFiles, OptionalCount, ["none"], Anywhere, [Session], Works, Companion;
-    /// Bytes a second, K and M and G as units, that internal-sftp takes over one connection. It holds for SFTP alone:
-    /// shells, commands and forwardings move their bytes as ever.
-    sftp_upload_rate, SftpUploadRate, OptionalRate, ["none"], Anywhere, [Session], Works, Companion;
-    /// The same for what internal-sftp gives.
-    sftp_download_rate, SftpDownloadRate, OptionalRate, ["none"], Anywhere, [Session], Works, Companion;
 }

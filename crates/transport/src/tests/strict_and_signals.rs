@@ -99,10 +99,14 @@ fn ext_info_comes_first_and_only_when_asked_for() {
     let mut pair = Pair::connected(Choice { ext_info: true, ..USUAL });
     let ext_info = pair.client.received.remove(0);
     let mut reader = Reader::new(&ext_info);
-    assert_eq!((reader.u8(), reader.u32()), (Ok(msg::SSH_MSG_EXT_INFO), Ok(3)));
-    let extensions: Vec<(&str, &str)> = (0..3).map(|_| (reader.utf8().unwrap(), reader.utf8().unwrap())).collect();
-    let expected =
-        [("server-sig-algs", "ssh-ed25519"), ("publickey-hostbound@openssh.com", "0"), ("ping@openssh.com", "0")];
+    assert_eq!((reader.u8(), reader.u32()), (Ok(msg::SSH_MSG_EXT_INFO), Ok(4)));
+    let extensions: Vec<(&str, &str)> = (0..4).map(|_| (reader.utf8().unwrap(), reader.utf8().unwrap())).collect();
+    let expected = [
+        ("server-sig-algs", "ssh-ed25519"),
+        ("publickey-hostbound@openssh.com", "0"),
+        ("ping@openssh.com", "0"),
+        ("agent-forward", "0"),
+    ];
     assert_eq!(extensions, expected);
     pair.server.start_rekey();
     pair.exchange().unwrap();

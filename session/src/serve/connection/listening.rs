@@ -15,6 +15,7 @@ use wire::{Reader, WireError, Write, msg};
 use super::Connection;
 use super::awaited::Awaited;
 use super::channel::Channel;
+use super::for_commands::AskedForSession;
 use super::forwarded::{Forwarded, host_and_port};
 use super::listener::{Accepted, Listener};
 use super::opening::peer_side;
@@ -35,6 +36,8 @@ const ACCEPTED_PER_TURN: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Listening {
     asked: Option<ListenAsked>,
+    /// Sockets that sessions wait for.
+    pub(super) for_sessions: Vec<AskedForSession>,
     forwards: Vec<RemoteForward>,
     next_number: u32,
     /// Opened by us, not answered by the peer.
@@ -50,13 +53,46 @@ struct ListenAsked {
     want_reply: bool,
 }
 
-/// One `ssh -R`.
+/// What is listened for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Remote {
+    /// `ssh -R`, as the client names it, but with the port that was chosen.
+    Forward(ListenOn),
+    /// Something for commands on this side.
+    ForCommands(Listened),
+}
+
+/// See [`super::for_commands`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listened {
+    /// The client's agent.
+    Agent {
+        /// What channels to it are called, as the client asked for it.
+        channel_type: &'static str,
+    },
+    /// The client's X11 display.
+    Display {
+        /// The session's channel.
+        channel: u32,
+        /// Only the first X client is let in.
+        single_connection: bool,
+    },
+}
+
+impl Remote {
+    fn takes_one_connection(&self) -> bool {
+        matches!(self, Self::ForCommands(Listened::Display { single_connection: true, .. }))
+    }
+}
+
+/// Sockets for one of them.
 #[derive(Debug)]
 struct RemoteForward {
     /// Between us and the monitor.
     number: u32,
-    /// As the client names it, but with the port that was chosen.
-    on: ListenOn,
+    what: Remote,
+    /// It has taken the one connection that it was for.
+    is_spent: bool,
     listeners: Vec<Listener>,
 }
 
@@ -64,6 +100,19 @@ impl Listening {
     /// The monitor must answer before another global request is looked at: replies come in the order of the requests.
     pub(super) fn waits_for_monitor(&self) -> bool {
         self.asked.is_some()
+    }
+
+    /// A number that was not used so far.
+    pub(super) fn new_number(&mut self) -> u32 {
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        number
+    }
+
+    /// Whether those who want the agent find a socket.
+    pub(super) fn has_agent(&self) -> bool {
+        let is_agent = |forward: &RemoteForward| matches!(forward.what, Remote::ForCommands(Listened::Agent { .. }));
+        self.forwards.iter().any(is_agent)
     }
 
     /// A channel has been closed: there may be descriptors again.
@@ -82,8 +131,7 @@ impl Connection {
             self.reply_to_global_request(want_reply, None);
             return Ok(());
         }
-        let number = self.listening.next_number;
-        self.listening.next_number = number.wrapping_add(1);
+        let number = self.listening.new_number();
         link.ask_for_forwarding(&LoggedInRequest::Listen { number, on: on.clone() })?;
         self.listening.asked = Some(ListenAsked { number, on, want_reply });
         Ok(())
@@ -97,31 +145,56 @@ impl Connection {
         sockets: Vec<OwnedFd>,
         link: &mut MonitorLink,
     ) -> Result<(), LinkError> {
+        if let Some(what) = self.take_asked_for_session(number) {
+            let is_path = matches!(what, Listened::Agent { .. });
+            let success = self.take_in(number, Remote::ForCommands(what), is_path, sockets, link)?;
+            self.socket_for_session(number, success);
+            return Ok(());
+        }
         let ListenAsked { on, want_reply, .. } = self.take_asked(number)?;
         let (on, chosen) = match on {
             ListenOn::Tcp { host, port: 0 } => (ListenOn::Tcp { host, port: u32::from(port) }, Some(port)),
             on => (on, None),
         };
         let is_path = matches!(on, ListenOn::Path(_));
+        let reply = self.take_in(number, Remote::Forward(on), is_path, sockets, link)?.then(|| {
+            let mut reply = Vec::new();
+            if let Some(port) = chosen {
+                reply.put_u32(u32::from(port));
+            }
+            reply
+        });
+        self.reply_to_global_request(want_reply, reply.as_deref());
+        Ok(())
+    }
+
+    /// False when this process has no room for the sockets.
+    fn take_in(
+        &mut self,
+        number: u32,
+        what: Remote,
+        is_path: bool,
+        sockets: Vec<OwnedFd>,
+        link: &mut MonitorLink,
+    ) -> Result<bool, LinkError> {
         match sockets.into_iter().map(|socket| Listener::new(socket, is_path)).collect::<io::Result<Vec<_>>>() {
             Ok(listeners) => {
-                self.listening.forwards.push(RemoteForward { number, on, listeners });
-                let mut reply = Vec::new();
-                if let Some(port) = chosen {
-                    reply.put_u32(u32::from(port));
-                }
-                self.reply_to_global_request(want_reply, Some(&reply));
+                self.listening.forwards.push(RemoteForward { number, what, is_spent: false, listeners });
+                Ok(true)
             }
             Err(_) => {
                 link.tell(&LoggedInRequest::StopListening { number })?;
-                self.reply_to_global_request(want_reply, None);
+                Ok(false)
             }
         }
-        Ok(())
     }
 
     /// The monitor has not.
     pub(super) fn does_not_listen(&mut self, number: u32, tell: Option<String>) -> Result<(), LinkError> {
+        if self.take_asked_for_session(number).is_some() {
+            self.socket_for_session(number, false);
+            return Ok(());
+        }
         let asked = self.take_asked(number)?;
         if let Some(words) = tell {
             self.outbox.add(|payload| {
@@ -141,7 +214,9 @@ impl Connection {
 
     /// `cancel-tcpip-forward` or `cancel-streamlocal-forward@openssh.com`: whoever is connected stays so.
     pub(super) fn stop_listening(&mut self, on: &ListenOn, link: &mut MonitorLink) -> Result<bool, LinkError> {
-        let Some(place) = self.listening.forwards.iter().position(|forward| forward.on == *on) else {
+        let Some(place) =
+            self.listening.forwards.iter().position(|forward| forward.what == Remote::Forward(on.clone()))
+        else {
             return Ok(false);
         };
         let stopped = self.listening.forwards.remove(place);
@@ -149,28 +224,50 @@ impl Connection {
         Ok(true)
     }
 
+    /// Gives up sockets for commands.
+    pub(super) fn stop_those(
+        &mut self,
+        link: &mut MonitorLink,
+        are_meant: impl Fn(&Listened) -> bool,
+    ) -> Result<(), LinkError> {
+        let meant = |forward: &mut RemoteForward| matches!(&forward.what, Remote::ForCommands(what) if are_meant(what));
+        let stopped: Vec<u32> = self.listening.forwards.extract_if(.., meant).map(|forward| forward.number).collect();
+        stopped.into_iter().try_for_each(|number| link.tell(&LoggedInRequest::StopListening { number }))
+    }
+
+    /// Whoever wanted one connection and has it.
+    pub(super) fn stop_what_is_spent(&mut self, link: &mut MonitorLink) -> Result<(), LinkError> {
+        let spent: Vec<u32> =
+            self.listening.forwards.extract_if(.., |forward| forward.is_spent).map(|forward| forward.number).collect();
+        spent.into_iter().try_for_each(|number| link.tell(&LoggedInRequest::StopListening { number }))
+    }
+
     /// Takes in whoever has connected, and asks the peer to take them; true if there was anybody.
     pub(super) fn accept(&mut self, cx: &mut Context<'_>) -> bool {
-        let Self { listening, channels, outbox, .. } = self;
+        let Self { listening: Listening { forwards, is_full, unanswered, .. }, channels, outbox, .. } = self;
         let mut accepted_any = false;
-        for forward in &listening.forwards {
+        for forward in forwards {
             for listener in &forward.listeners {
                 for _ in 0..ACCEPTED_PER_TURN {
-                    if listening.is_full || listening.unanswered >= MOST_UNANSWERED {
+                    if *is_full || *unanswered >= MOST_UNANSWERED {
                         return accepted_any;
+                    }
+                    if forward.is_spent {
+                        break;
                     }
                     match listener.poll_accept(cx) {
                         Poll::Pending => break,
-                        Poll::Ready(Accepted::NoDescriptors) => listening.is_full = true,
+                        Poll::Ready(Accepted::NoDescriptors) => *is_full = true,
                         // Whoever it was has gone again.
                         Poll::Ready(Accepted::Nobody) => {}
                         Poll::Ready(Accepted::Somebody { socket, address, port }) => {
-                            let (kind, place) = kind_and_place(&forward.on);
+                            let (kind, place) = kind_and_place(&forward.what);
                             let what = Forwarded::new(kind, place);
                             let ends = StreamEnds::socket(socket);
                             let Some(number) = channels.reserve(Awaited::FromPeer { ends, what }) else { continue };
-                            listening.unanswered = listening.unanswered.saturating_add(1);
-                            offer(number, &forward.on, &address, port, outbox);
+                            *unanswered = unanswered.saturating_add(1);
+                            forward.is_spent = forward.what.takes_one_connection();
+                            offer(number, &forward.what, &address, port, outbox);
                             accepted_any = true;
                         }
                     }
@@ -223,31 +320,42 @@ pub(super) fn path_listener(mut rest: Reader<'_>) -> Result<ListenOn, WireError>
     Ok(ListenOn::Path(path))
 }
 
-fn kind_and_place(on: &ListenOn) -> (ForwardingKind, String) {
-    match on {
-        ListenOn::Tcp { host, port } => (ForwardingKind::ForwardedTcpip, host_and_port(host, *port)),
-        ListenOn::Path(path) => (ForwardingKind::ForwardedStreamlocal, path.clone()),
+fn kind_and_place(what: &Remote) -> (ForwardingKind, String) {
+    match what {
+        Remote::Forward(ListenOn::Tcp { host, port }) => (ForwardingKind::ForwardedTcpip, host_and_port(host, *port)),
+        Remote::Forward(ListenOn::Path(path)) => (ForwardingKind::ForwardedStreamlocal, path.clone()),
+        Remote::ForCommands(Listened::Agent { .. }) => (ForwardingKind::Agent, "agent".to_owned()),
+        Remote::ForCommands(Listened::Display { .. }) => (ForwardingKind::X11, "display".to_owned()),
     }
 }
 
 /// SSH_MSG_CHANNEL_OPEN with what the client needs to know for which of its forwardings it is, in its own words.
-fn offer(number: u32, on: &ListenOn, address: &str, port: u16, outbox: &mut Outbox) {
+fn offer(number: u32, what: &Remote, address: &str, port: u16, outbox: &mut Outbox) {
+    let channel_type = match what {
+        Remote::ForCommands(Listened::Agent { channel_type }) => channel_type,
+        other => kind_and_place(other).0.name(),
+    };
     outbox.add(|payload| {
         payload.put_u8(msg::SSH_MSG_CHANNEL_OPEN);
-        payload.put_string(kind_and_place(on).0.name());
+        payload.put_string(channel_type);
         payload.put_u32(number);
         payload.put_u32(FORWARDING_WINDOW);
         payload.put_u32(LARGEST_DATA);
-        match on {
-            ListenOn::Tcp { host, port: listening } => {
+        match what {
+            Remote::Forward(ListenOn::Tcp { host, port: listening }) => {
                 payload.put_string(host);
                 payload.put_u32(*listening);
                 payload.put_string(address);
                 payload.put_u32(u32::from(port));
             }
-            ListenOn::Path(path) => {
+            Remote::Forward(ListenOn::Path(path)) => {
                 payload.put_string(path);
                 payload.put_string("");
+            }
+            Remote::ForCommands(Listened::Agent { .. }) => {}
+            Remote::ForCommands(Listened::Display { .. }) => {
+                payload.put_string(address);
+                payload.put_u32(u32::from(port));
             }
         }
     });

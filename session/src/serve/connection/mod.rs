@@ -3,6 +3,7 @@
 
 mod awaited;
 mod channel;
+mod for_commands;
 mod forwarded;
 mod global_requests;
 mod host_keys;
@@ -21,14 +22,11 @@ mod stream_ends;
 mod table;
 #[cfg(test)]
 mod tests;
-mod tuning;
 mod window;
 
 use std::task::Context;
-use std::time::Duration;
 
 use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest};
-use tokio::time::Instant;
 use wire::{Reader, WireError, Write, msg};
 
 use self::channel::Channel;
@@ -38,12 +36,9 @@ use self::listening::Listening;
 use self::outbox::Outbox;
 pub(crate) use self::packets::Packets;
 use self::table::Table;
-pub(crate) use self::tuning::largest_window;
-use self::tuning::{Budget, Tuning};
-pub(crate) use self::window::WindowViolation;
+pub(crate) use self::window::{WindowViolation, session_window};
 use super::ending::Ending;
 use super::monitor_link::{Asked, Heard, LinkError, MonitorLink};
-use super::rate::Rates;
 
 /// What this login may do over its connection, and what serving it needs to know.
 #[derive(Debug)]
@@ -52,12 +47,8 @@ pub(crate) struct Terms {
     pub(crate) max_sessions: u32,
     /// `AcceptEnv`
     pub(crate) accept_env: Vec<String>,
-    /// Memory of the system that was free in the beginning, in bytes.
-    pub(crate) free_memory: u64,
     /// Whether terminals are allowed.
     pub(crate) terminal: bool,
-    /// How fast `internal-sftp` may be.
-    pub(crate) rates: Rates,
     /// For whom `internal-sftp` serves files, if it may.
     pub(crate) sftp: Option<sftp::Client>,
     /// Whether the peer's identification says that it is OpenSSH: it understands `eow@openssh.com`.
@@ -85,7 +76,6 @@ pub(crate) struct Connection {
     outbox: Outbox,
     held: Vec<u8>,
     listening: Listening,
-    tuning: Tuning,
     host_keys: HostKeys,
     idle: IdleLimits,
     no_more_sessions: bool,
@@ -98,7 +88,6 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(mut terms: Terms, idle: IdleLimits) -> Self {
         let host_keys = std::mem::take(&mut terms.announced_host_keys);
-        let tuning = Tuning { round_trip: None, budget: Budget::of(terms.free_memory) };
         let mut connection = Self {
             terms,
             idle,
@@ -106,7 +95,6 @@ impl Connection {
             outbox: Outbox::default(),
             held: Vec::new(),
             listening: Listening::default(),
-            tuning,
             host_keys: HostKeys::default(),
             no_more_sessions: false,
             next_session: 0,
@@ -189,9 +177,7 @@ impl Connection {
             msg::SSH_MSG_CHANNEL_DATA | msg::SSH_MSG_CHANNEL_EXTENDED_DATA => {
                 let outbox = &mut self.outbox;
                 let outcome = if number == msg::SSH_MSG_CHANNEL_DATA {
-                    let bytes = data(reader).map_err(malformed)?;
-                    channel.keep_pace(bytes.len(), &mut self.tuning);
-                    channel.data(bytes, cx, outbox)
+                    channel.data(data(reader).map_err(malformed)?, cx, outbox)
                 } else {
                     channel.extended_data(extended_data(reader).map_err(malformed)?, outbox)
                 };
@@ -261,6 +247,7 @@ impl Connection {
     ) -> Result<bool, LinkError> {
         let mut moved = self.send_answers(packets);
         moved |= self.accept(cx);
+        self.stop_what_is_spent(link)?;
         let end = self.channels.end();
         let first = self.first_turn.checked_rem(end).unwrap_or(0);
         self.first_turn = first.wrapping_add(1);
@@ -272,21 +259,15 @@ impl Connection {
             if channel.we_said.close {
                 let channel_is_over = channel.is_over();
                 self.let_session_go(number, link)?;
-                if channel_is_over {
-                    self.forget(number, link)?;
+                self.stop_display_of(number, link)?;
+                if channel_is_over && let Some(event) = self.channels.remove(number).and_then(|over| over.account()) {
+                    link.record(event)?;
                 }
                 self.listening.channel_is_gone();
             }
         }
         moved |= self.send_answers(packets);
         Ok(moved)
-    }
-
-    /// Both sides have closed it.
-    fn forget(&mut self, number: u32, link: &mut MonitorLink) -> Result<(), LinkError> {
-        let Some(over) = self.channels.remove(number) else { return Ok(()) };
-        self.tuning.budget.give_back(over.window_growth());
-        over.account().map_or(Ok(()), |event| link.record(event))
     }
 
     fn send_answers(&mut self, packets: &mut impl Packets) -> bool {
@@ -307,11 +288,6 @@ impl Connection {
             link.tell(&LoggedInRequest::CloseSession { session: session.number, sent, received })?;
         }
         Ok(())
-    }
-
-    /// How long a packet and its answer take on the connection, as far as it is known.
-    pub(crate) fn takes(&mut self, round_trip: Option<Duration>) {
-        self.tuning.round_trip = round_trip;
     }
 
     /// Asks the peer for a sign of life, as theirs on a channel if there is one.
@@ -352,11 +328,6 @@ impl Connection {
     /// The connection is over, and it is said why: the monitor hears what each session has used.
     pub(crate) fn let_all_sessions_go(&mut self, link: &mut MonitorLink) -> Result<(), LinkError> {
         (0..self.channels.end()).try_for_each(|channel| self.let_session_go(channel, link))
-    }
-
-    /// When a channel that was too fast can go on.
-    pub(crate) fn go_on_at(&self) -> Option<Instant> {
-        self.terms.rates.go_on_at()
     }
 
     /// Gives back what a busy moment needed.

@@ -1,5 +1,6 @@
 //! What SSH_MSG_CHANNEL_REQUEST can ask of a session channel (RFC 4254 section 6).
 
+use ipc::forwarding::X11Authentication;
 use ipc::phases::{TerminalSize, Wanted};
 use wire::{Reader, WireError};
 
@@ -18,6 +19,10 @@ pub(crate) enum Request<'a> {
     Signal(&'a [u8]),
     /// `break` (RFC 4335)
     Break,
+    /// `auth-agent-req@openssh.com`, or `agent-req` as it is called since the agent protocol is a standard.
+    Agent { channel_type: &'static str },
+    /// `x11-req` (RFC 4254 section 6.3.1)
+    X11 { single_connection: bool, authentication: X11Authentication },
     /// `eow@openssh.com`: the peer has nobody left who reads what we send.
     EndOfWrite,
     /// Anything else: failure.
@@ -52,6 +57,16 @@ impl<'a> Request<'a> {
                 rest.u32()?;
                 Self::Break
             }
+            b"auth-agent-req@openssh.com" => Self::Agent { channel_type: "auth-agent@openssh.com" },
+            b"agent-req" => Self::Agent { channel_type: "agent-connect" },
+            b"x11-req" => Self::X11 {
+                single_connection: rest.boolean()?,
+                authentication: X11Authentication {
+                    protocol: rest.utf8()?.to_owned(),
+                    cookie: rest.utf8()?.to_owned(),
+                    screen: rest.u32()?,
+                },
+            },
             b"eow@openssh.com" => Self::EndOfWrite,
             _ => return Ok(Self::Unknown),
         };
@@ -105,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_request_or_an_error(name in "pty-req|env|exec|subsystem|signal|break|x", bytes: Vec<u8>) {
+        fn any_bytes_are_a_request_or_an_error(name in "pty-req|env|exec|subsystem|signal|break|x11-req|x", bytes: Vec<u8>) {
             let _ = Request::parse(name.as_bytes(), Reader::new(&bytes));
         }
     }

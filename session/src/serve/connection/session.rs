@@ -38,6 +38,10 @@ pub(crate) struct Session {
     /// Whether the monitor keeps something for it: a terminal, a command.
     pub(crate) known_to_monitor: bool,
     pub(crate) serves_sftp: bool,
+    /// The monitor has been asked for a socket for it: of an agent, of a display.
+    pub(crate) listener_asked: bool,
+    /// It has a display.
+    pub(crate) has_display: bool,
     status: Status,
 }
 
@@ -68,13 +72,15 @@ impl Session {
             peer_knows_end_of_write,
             known_to_monitor: false,
             serves_sftp: false,
+            listener_asked: false,
+            has_display: false,
             status: Status::Unknown,
         }
     }
 
     /// Whether the monitor must answer before anything else of this session can be looked at.
     pub(crate) fn waits_for_monitor(&self) -> bool {
-        matches!(self.stage, Stage::TerminalAsked { .. } | Stage::StartAsked { .. })
+        self.listener_asked || matches!(self.stage, Stage::TerminalAsked { .. } | Stage::StartAsked { .. })
     }
 
     /// The command has ended.

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use ipc::phases::{LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
 use wire::Reader;
 
+use super::Connection;
 use super::channel::Ends;
 use super::requests::Request;
 use super::session::{Session, Stage, Terminal};
 use super::sftp_end::SftpEnd;
 use super::stream_ends::StreamEnds;
-use super::{Connection, Terms};
 use crate::serve::descriptor::{Descriptor, Nature};
 use crate::serve::ending::Ending;
 use crate::serve::monitor_link::{Asked, LinkError, MonitorLink};
@@ -79,6 +79,14 @@ impl Connection {
                 Ok(Reply::Now(set_variable(&self.terms.accept_env, &mut session.environment, name, value)))
             }
             Request::Start(wanted) if preparing => Ok(ask_to_start(number, session, wanted, want_reply, link)?),
+            Request::Agent { channel_type } if !closed => {
+                self.ask_for_agent(number, channel_type, want_reply, link)?;
+                Ok(Reply::Later)
+            }
+            Request::X11 { single_connection, authentication } if preparing && !session.has_display => {
+                self.ask_for_display(number, single_connection, authentication, want_reply, link)?;
+                Ok(Reply::Later)
+            }
             Request::WindowChange(size) => Ok(Reply::Now(change_size(session, size))),
             Request::Signal(name) => Ok(Reply::Now(signal(session, name, link)?)),
             // A break on a pseudo-terminal does nothing.
@@ -86,6 +94,8 @@ impl Connection {
             Request::Terminal { .. }
             | Request::Environment { .. }
             | Request::Start(_)
+            | Request::Agent { .. }
+            | Request::X11 { .. }
             | Request::EndOfWrite
             | Request::Unknown => Ok(Reply::Now(false)),
         }
@@ -138,7 +148,7 @@ impl Connection {
             }
             LoggedInAnswer::ServeSftp { arguments } => {
                 session.known_to_monitor = true;
-                let ends = sftp_ends(&self.terms, &arguments, link);
+                let ends = sftp_ends(self.terms.sftp.as_ref(), &arguments, link);
                 session.serves_sftp = ends.is_some();
                 ends
             }
@@ -277,12 +287,10 @@ fn command_ends(session: &Session, on_terminal: bool, descriptors: Vec<OwnedFd>)
 }
 
 /// `None` when this login has no files, or the arguments are wrong.
-fn sftp_ends(terms: &Terms, arguments: &[String], link: &mut MonitorLink) -> Option<Ends> {
-    let client = terms.sftp.clone()?;
+fn sftp_ends(client: Option<&sftp::Client>, arguments: &[String], link: &mut MonitorLink) -> Option<Ends> {
+    let client = client?.clone();
     match sftp::Options::parse(arguments) {
-        Ok(sftp::Asked::Serve(options)) => {
-            Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, terms.rates.clone(), link))))
-        }
+        Ok(sftp::Asked::Serve(options)) => Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, link)))),
         Ok(_) | Err(_) => None,
     }
 }
