@@ -1,8 +1,8 @@
 //! How a connection ends before login, and what the listener is told by the exit status.
 
 use std::io;
-use std::process::ExitCode;
 
+use ipc::ExitStatus;
 use sys::process::{Child, Ended};
 
 use crate::connection::{Connection, Tried};
@@ -22,25 +22,6 @@ pub(crate) enum Ending {
     ConnectionRefused,
     /// Something failed on our side.
     Failed(io::Error),
-}
-
-/// What the listener learns (its penalties go by it).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ExitStatus {
-    /// A login that ended in good order.
-    Success,
-    /// LoginGraceTime was over.
-    GraceTimeOver,
-    /// `sshd-preauth` crashed or was hostile.
-    ChildCrashed,
-    /// Somebody tried to log in and failed.
-    AuthenticationAttempted,
-    /// RefuseConnection
-    ConnectionRefused,
-    /// Somebody tried to log in as a user who cannot.
-    InvalidUser,
-    /// Everything else: above all connections that never tried to log in.
-    Failed,
 }
 
 impl Ending {
@@ -66,26 +47,5 @@ pub(crate) fn unruly_end(process: &Child, how: Ended) -> Option<String> {
 impl From<io::Error> for Ending {
     fn from(error: io::Error) -> Self {
         Self::Failed(error)
-    }
-}
-
-impl ExitStatus {
-    /// As the listener reads it.
-    pub(crate) fn number(self) -> u8 {
-        match self {
-            Self::Success => 0,
-            Self::GraceTimeOver => 3,
-            Self::ChildCrashed => 4,
-            Self::AuthenticationAttempted => 5,
-            Self::ConnectionRefused => 6,
-            Self::InvalidUser => 7,
-            Self::Failed => 255,
-        }
-    }
-}
-
-impl From<ExitStatus> for ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        Self::from(status.number())
     }
 }

@@ -59,6 +59,7 @@ use std::process::ExitCode;
 
 use events::Level;
 use events::monitor::Event;
+use ipc::ExitStatus;
 use ipc::start::{LINK, MonitorTask};
 use nix::sys::signal::Signal;
 use sys::signals::Signals;
@@ -66,7 +67,7 @@ use sys::signals::Signals;
 use crate::authenticating::LetIn;
 use crate::connection::Connection;
 use crate::decide::ProvenUser;
-use crate::ending::{Ending, ExitStatus};
+use crate::ending::Ending;
 use crate::for_session::ForSession;
 use crate::hand_over::TransportState;
 use crate::key_exchange::SignedExchange;

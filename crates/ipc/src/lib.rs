@@ -15,6 +15,7 @@
 )]
 
 mod error;
+mod exit;
 pub mod forwarding;
 mod frame;
 mod link;
@@ -23,6 +24,7 @@ mod secret;
 pub mod start;
 
 pub use error::IpcError;
+pub use exit::ExitStatus;
 pub use frame::MAX_FRAME;
 pub use link::{Answering, Asking, Phase};
 pub use secret::Secret;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use events::Endpoint;
 use events::listener::Event;
 use events::penalties::Offence;
+use ipc::ExitStatus;
 use ipc::start::LOGGED_IN;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -22,15 +23,6 @@ use super::sources::Source;
 
 /// How long a monitor may outlive its time to log in: it ends by itself, unless something is wrong with it.
 const HANGS_AFTER: Duration = Duration::from_secs(5);
-
-/// Exit statuses of monitors before login, as theirs.
-mod status {
-    pub(super) const GRACE_EXCEEDED: i32 = 3;
-    pub(super) const CHILD_CRASHED: i32 = 4;
-    pub(super) const AUTHENTICATION_ATTEMPTED: i32 = 5;
-    pub(super) const CONNECTION_REFUSED: i32 = 6;
-    pub(super) const INVALID_USER: i32 = 7;
-}
 
 /// A connection.
 pub(crate) struct Connection {
@@ -155,13 +147,15 @@ impl Listener {
 fn offence(status: WaitStatus) -> Option<Offence> {
     match status {
         WaitStatus::Signaled(_, signal, _) => is_crash(signal).then_some(Offence::Crash),
-        WaitStatus::Exited(_, 0) => None,
-        WaitStatus::Exited(_, status::GRACE_EXCEEDED) => Some(Offence::GraceExceeded),
-        WaitStatus::Exited(_, status::CHILD_CRASHED) => Some(Offence::Crash),
-        WaitStatus::Exited(_, status::AUTHENTICATION_ATTEMPTED) => Some(Offence::FailedAuthentication),
-        WaitStatus::Exited(_, status::CONNECTION_REFUSED) => Some(Offence::RefusedConnection),
-        WaitStatus::Exited(_, status::INVALID_USER) => Some(Offence::InvalidUser),
-        WaitStatus::Exited(..) => Some(Offence::NoAuthentication),
+        WaitStatus::Exited(_, number) => match ExitStatus::of_number(number) {
+            ExitStatus::Success => None,
+            ExitStatus::GraceTimeOver => Some(Offence::GraceExceeded),
+            ExitStatus::ChildCrashed => Some(Offence::Crash),
+            ExitStatus::AuthenticationAttempted => Some(Offence::FailedAuthentication),
+            ExitStatus::ConnectionRefused => Some(Offence::RefusedConnection),
+            ExitStatus::InvalidUser => Some(Offence::InvalidUser),
+            ExitStatus::Failed => Some(Offence::NoAuthentication),
+        },
         _ => None,
     }
 }
