@@ -193,6 +193,14 @@ impl Account {
         account_tool_with_input("chpasswd", &["--crypt-method", "SHA512"], &format!("{}:{password}\n", self.name));
     }
 
+    /// Gives the account another name; does nothing when it has it already. Needs root.
+    pub fn rename(&mut self, name: &str) {
+        if self.name != name {
+            account_tool("usermod", &["--login", name, &self.name]);
+            name.clone_into(&mut self.name);
+        }
+    }
+
     /// Changes the account with usermod(8) or chage(1); needs root.
     pub fn change(&self, program: &str, arguments: &[&str]) {
         account_tool(program, &[arguments, &[self.name.as_str()]].concat());
@@ -254,6 +262,16 @@ impl Drop for PamService {
     fn drop(&mut self) {
         let _ = fs::remove_file(self.path());
     }
+}
+
+/// The PAM module of `tests/src/pam_module.c`, built; needs a C compiler.
+#[must_use]
+pub fn pam_module(scratch: &Scratch) -> PathBuf {
+    let module = scratch.path("module.so");
+    let source = project().join("tests/src/pam_module.c");
+    let output = run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&module).arg(source));
+    assert!(output.status.success(), "{output:?}");
+    module
 }
 
 /// A file of the system that is other than it was for one test. Needs root.

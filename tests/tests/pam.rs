@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use bulkhead_tests::{
-    PamService, Scratch, Server, executable_of, needs_program, needs_root, project, run, title_of, wait_until,
+    PamService, Scratch, Server, executable_of, needs_program, needs_root, run, title_of, wait_until,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -33,14 +33,7 @@ fn server(test: &str, stack: &str, configuration: &str) -> Option<(Server, PamSe
 
 /// `tests/src/pam_module.c`, built; none without a compiler.
 fn module(test: &str, scratch: &Scratch) -> Option<PathBuf> {
-    if !needs_program(test, "cc") {
-        return None;
-    }
-    let module = scratch.path("module.so");
-    let source = project().join("tests/src/pam_module.c");
-    let output = run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&module).arg(source));
-    assert!(output.status.success(), "{output:?}");
-    Some(module)
+    needs_program(test, "cc").then(|| bulkhead_tests::pam_module(scratch))
 }
 
 fn by_password(server: &Server, password: &str) -> Output {
