@@ -2,8 +2,8 @@
 
 use keys::{Certificate, Credential, KeyError};
 use policy::{
-    CertificateRefusal, Grants, KeyOffer, Refusal, Step, grants, not_revoked, offered_credential, public_key,
-    public_key_signed,
+    CertificateRefusal, CertificateStep, Grants, KeyOffer, Refusal, Step, grants, not_revoked, offered_credential,
+    public_key, public_key_signed,
 };
 use settings::Effective;
 
@@ -26,7 +26,7 @@ fn line(authority: &Authority, options: &str) -> InMemory {
 fn refusal_of(effective: &Effective, credential: &Credential, lists: &InMemory) -> Option<CertificateRefusal> {
     let verdict = offer(effective, credential, ALGORITHM, lists);
     let reason = verdict.steps.iter().find_map(|step| match step {
-        Step::CertificateRefused { reason, .. } => Some(*reason),
+        Step::Certificate(CertificateStep::Refused { reason, .. }) => Some(*reason),
         _ => None,
     });
     assert_eq!(verdict.is_allowed(), reason.is_none(), "{:?}", verdict.steps);
