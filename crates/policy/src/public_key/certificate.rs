@@ -49,6 +49,7 @@ impl Scene<'_> {
                 return None;
             }
         }
+        steps.push(CertificateStep::says(certificate).into());
         match self.certified_by_trusted(certificate, lists, steps) {
             Ok(demands) => {
                 let (key_id, serial) = (certificate.key_id().to_owned(), certificate.serial());
@@ -77,7 +78,7 @@ impl Scene<'_> {
             None
         };
         let names = if principal.is_some() { Principals::Found } else { Principals::TheUser };
-        self.certificate_holds(certificate, names, steps)?;
+        self.certificate_holds(certificate, names)?;
         let demands = self.certificate_demands(certificate, "cert", steps)?;
         let Some(line) = principal else { return Ok(demands) };
         if !self.passes(&line.options, "principals", LineOf::Principal, steps) {
@@ -117,7 +118,6 @@ impl Scene<'_> {
         &self,
         certificate: &Certificate,
         names: Principals<'_>,
-        steps: &mut Vec<Step>,
     ) -> Result<(), CertificateRefusal> {
         let principals = certificate.principals();
         let holds = |name: &str| principals.iter().any(|principal| principal == name);
@@ -142,9 +142,6 @@ impl Scene<'_> {
         if matches!(names, Principals::TheUser) && !holds(&self.account.name) {
             return Err(CertificateRefusal::NotAPrincipal);
         }
-        let (valid_after, valid_before) = (certificate.valid_after(), certificate.valid_before());
-        let principals = principals.to_vec();
-        steps.push(CertificateStep::Holds { valid_after, valid_before, principals }.into());
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use keys::{Certificate, FingerprintHash};
+use keys::authorized_keys::CivilTime;
+use keys::{Certificate, CertificateKind, FingerprintHash};
 use serde::{Deserialize, Serialize};
 
 use crate::{Step, Weight};
@@ -43,9 +44,11 @@ pub enum CertificateStep {
         /// The name.
         principal: String,
     },
-    /// The certificate is a user's, it is valid now, and for the right name.
-    Holds {
-        /// The first second, since 1970 in UTC.
+    /// What the certificate says of itself, before any of it is judged.
+    Says {
+        /// Whether it is for users.
+        for_users: bool,
+        /// The first second at which it is valid, since 1970 in UTC.
         valid_after: u64,
         /// The first second at which it no longer is.
         valid_before: u64,
@@ -136,6 +139,15 @@ pub enum CertificateRefusal {
 }
 
 impl CertificateStep {
+    pub(super) fn says(certificate: &Certificate) -> Self {
+        Self::Says {
+            for_users: certificate.kind() == CertificateKind::User,
+            valid_after: certificate.valid_after(),
+            valid_before: certificate.valid_before(),
+            principals: certificate.principals().to_vec(),
+        }
+    }
+
     pub(super) fn refused(
         certificate: &Certificate,
         hash: FingerprintHash,
@@ -179,11 +191,11 @@ impl fmt::Display for CertificateStep {
             Self::AuthorityNotListed { authority, file } => write!(out, "CA {authority} is not listed in {file}"),
             Self::PrincipalsTried { file } => write!(out, "trying authorized principals file {file}"),
             Self::PrincipalMatches { place, principal } => write!(out, "{place}: matched principal \"{principal}\""),
-            Self::Holds { valid_after, valid_before, principals } => write!(
-                out,
-                "the certificate is a user's, valid from {valid_after} until before {valid_before} (seconds since \
-                 1970), for {principals:?}"
-            ),
+            Self::Says { for_users, valid_after, valid_before, principals } => {
+                let kind = if *for_users { "users" } else { "hosts" };
+                let (from, until) = (moment(*valid_after), moment(*valid_before));
+                write!(out, "the certificate is for {kind}, valid from {from} until before {until}, for {principals:?}")
+            }
             Self::ExtensionUnknown { extension } => {
                 write!(out, "Certificate extension \"{extension}\" is not supported")
             }
@@ -210,6 +222,15 @@ impl fmt::Display for CertificateStep {
                 "Accepted certificate ID \"{key_id}\" (serial {serial}) signed by CA {authority} found at {place}"
             ),
         }
+    }
+}
+
+/// The two ends of time have names, as ssh-keygen shows them.
+fn moment(seconds: u64) -> String {
+    match (seconds, CivilTime::in_utc(seconds)) {
+        (0, _) => "always".to_owned(),
+        (_, Some(time)) => format!("{time} UTC"),
+        (_, None) => "forever".to_owned(),
     }
 }
 

@@ -48,6 +48,7 @@ impl Scene<'_> {
                     steps.push(Step::LineRefuses { place: place.to_owned() });
                     return None;
                 }
+                steps.push(CertificateStep::says(certificate).into());
                 // As theirs: what a line accepts is always shown by its SHA-256.
                 let authority = shown_key(certificate.authority(), FingerprintHash::Sha256);
                 match self.certificate_by_line(certificate, &line.options, place, steps) {
@@ -95,7 +96,7 @@ impl Scene<'_> {
             Some(list) => Principals::List(list),
             None => Principals::TheUser,
         };
-        self.certificate_holds(certificate, principals, steps)?;
+        self.certificate_holds(certificate, principals)?;
         Ok(demands)
     }
 

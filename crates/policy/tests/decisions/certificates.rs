@@ -358,6 +358,10 @@ fn texts_are_theirs() {
     let md5 = texts(&settings(&[TRUSTED, "FingerprintHash md5"]), &expired, &trusting(&authority));
     assert!(md5.iter().any(|text| text.contains("signed by ED25519 CA MD5:")), "{md5:?}");
 
+    let says = "the certificate is for users, valid from 2026-11-22 11:59:00 UTC until before 2026-11-22 12:01:00 UTC, \
+                for [\"alice\"]";
+    assert!(texts(&trusted, &CertificateParts::for_alice(), &trusting(&authority)).iter().any(|text| text == says));
+
     let shown = policy::credential_in_attempts(&trusted, &authority.credential(&with(|parts| parts.serial = 7)));
     let key = authority.login.public().fingerprint(keys::FingerprintHash::Sha256);
     assert_eq!(shown, format!("ED25519-CERT {key} ID an id (serial 7) CA ED25519 {fingerprint}"));
