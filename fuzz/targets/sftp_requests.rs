@@ -46,7 +46,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         home: place.to_owned(),
         jail: jailed.then(|| sftp::Jail::below(root(), place.to_owned())),
         address: "192.0.2.7".to_owned(),
-        open_handles: 5,
+        open_handles: sftp::HandleLimit::new(5),
         input_limit: 0,
     };
     let start_directory = (!jailed).then(|| place.as_os_str().as_encoded_bytes().to_vec());

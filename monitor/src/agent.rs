@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) enum AgentError {
     #[error("cannot reach the agent at {0}: {1}")]
     Io(String, io::Error),
-    #[error("the agent at {0} took longer than {secs} seconds", secs = PATIENCE.as_secs())]
+    #[error("the agent at {0} took too long")]
     TooLong(String),
     #[error("the agent at {0} refused to sign")]
     Refused(String),
@@ -35,12 +35,22 @@ pub(crate) enum AgentError {
 
 /// Has the agent sign with the key and exactly this algorithm. The signature is verified before it is used.
 pub(crate) fn sign(socket: &str, key: &PublicKey, algorithm: &str, message: &[u8]) -> Result<Vec<u8>, AgentError> {
+    sign_within(PATIENCE, socket, key, algorithm, message)
+}
+
+fn sign_within(
+    patience: Duration,
+    socket: &str,
+    key: &PublicKey,
+    algorithm: &str,
+    message: &[u8],
+) -> Result<Vec<u8>, AgentError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => AgentError::TooLong(socket.to_owned()),
         io::ErrorKind::InvalidData => AgentError::WrongAnswer(socket.to_owned()),
         _ => AgentError::Io(socket.to_owned(), error),
     };
-    let answer = ask(socket, &request(key, algorithm, message)).map_err(failed)?;
+    let answer = ask(socket, &request(key, algorithm, message), patience).map_err(failed)?;
     let signature = signature_in(&answer).ok_or_else(|| AgentError::Refused(socket.to_owned()))?;
     match key.verify(algorithm, message, signature) {
         Ok(_) => Ok(signature.to_vec()),
@@ -63,10 +73,10 @@ fn request(key: &PublicKey, algorithm: &str, message: &[u8]) -> Vec<u8> {
 }
 
 /// One request, one answer, on a connection of its own.
-fn ask(socket: &str, request: &[u8]) -> io::Result<Vec<u8>> {
-    let deadline = sys::clock::monotonic().saturating_add(PATIENCE);
+fn ask(socket: &str, request: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
+    let deadline = sys::clock::monotonic().saturating_add(patience);
     let mut agent = UnixStream::connect(to_path(socket))?;
-    agent.set_write_timeout(Some(PATIENCE))?;
+    agent.set_write_timeout(Some(patience))?;
     agent.write_all(request)?;
     let mut length = [0; 4];
     read_exactly(&mut agent, &mut length, deadline)?;
@@ -156,5 +166,24 @@ mod tests {
         assert_eq!(ask("empty", vec![0; 4]), Err("sign".to_owned()));
         assert!(ask("cut", response(&signed(&key))[..40].to_vec()).is_err());
         assert!(sign("/nonexistent/agent", key.public(), "ssh-ed25519", b"hash").is_err());
+    }
+
+    #[test]
+    fn an_agent_that_dawdles_is_given_up() {
+        let key = PrivateKey::generate_ed25519().unwrap();
+        let path = std::env::temp_dir().join(format!("bulkhead-agent-{}-slow", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        // Byte after byte, each in time.
+        thread::spawn(move || {
+            let (mut asker, _) = listener.accept().unwrap();
+            while asker.write_all(&[0]).is_ok() {
+                thread::sleep(Duration::from_millis(40));
+            }
+        });
+        let patience = Duration::from_millis(100);
+        let refused = sign_within(patience, &path.display().to_string(), key.public(), "ssh-ed25519", b"hash");
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(refused, Err(AgentError::TooLong(_))), "{refused:?}");
     }
 }

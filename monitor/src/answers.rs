@@ -6,6 +6,7 @@ pub(crate) mod check_host;
 pub(crate) mod check_password;
 pub(crate) mod check_signature;
 pub(crate) mod choose_group;
+pub(crate) mod exchange_gssapi;
 pub(crate) mod hold_dialogue;
 pub(crate) mod look_up_user;
 pub(crate) mod query_key;

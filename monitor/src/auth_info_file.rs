@@ -23,7 +23,7 @@ impl AuthInfoFile {
     /// Writes one line for each method that has succeeded, with the user's own rights: `/tmp` is everybody's.
     pub(crate) fn write(identity: &Identity, lines: &str) -> io::Result<Self> {
         sys::identity::as_user(identity, || {
-            let (path, mut file) = new_file()?;
+            let (path, mut file) = new_file(BEGINNING)?;
             let written = Self { path, identity: identity.clone() };
             if let Err(error) = file.write_all(lines.as_bytes()) {
                 written.remove();
@@ -44,10 +44,11 @@ impl AuthInfoFile {
     }
 }
 
-fn new_file() -> io::Result<(String, File)> {
+/// A file of a new name in a directory that is everybody's, for its owner alone. To be called with the owner's rights.
+pub(crate) fn new_file(beginning: &str) -> io::Result<(String, File)> {
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for _ in 0..MOST_TRIES {
-        let path = format!("{BEGINNING}{}", letters()?);
+        let path = format!("{beginning}{}", letters()?);
         // An existing name, a symbolic link for one, is never opened.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Ok(file) => return Ok((path, file)),

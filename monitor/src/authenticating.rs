@@ -2,6 +2,7 @@
 
 use events::Level;
 use events::monitor::Event;
+use gssapi::Delegated;
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, HandingOver, MAX_USER_NAME, NamingUser,
     NamingUserAnswer, NamingUserRequest, OfferedKey, VouchingHost,
@@ -14,6 +15,7 @@ use crate::answers::approve_account::approve_account;
 use crate::answers::check_host::check_host;
 use crate::answers::check_password::check_password;
 use crate::answers::check_signature::check_signature;
+use crate::answers::exchange_gssapi::{Desk, Exchanged};
 use crate::answers::hold_dialogue::{DEVICE, Held, Room, names_device};
 use crate::answers::look_up_user::look_up_user;
 use crate::answers::query_key::{LookedAt, look_at_key};
@@ -34,6 +36,8 @@ pub(crate) struct LetIn {
     pub(crate) user: ProvenUser,
     pub(crate) exchange: SignedExchange,
     pub(crate) pam: Option<PamLogin>,
+    /// Kerberos tickets that the client has forwarded.
+    pub(crate) delegated: Option<Delegated>,
 }
 
 /// Until somebody is let in. The user is named once: the link goes on in a phase that has no word for names.
@@ -51,13 +55,13 @@ pub(crate) fn authenticate(
     let failures = Failures::new(candidate.effective.max_auth_tries, delay, since);
     let proofs = methods_to_do(&candidate.effective).map(Proofs::none_yet);
     let pam = candidate.effective.use_pam.then(PamLogin::default);
-    let mut attempts = Attempts { candidate, exchange, failures, pam };
+    let mut attempts = Attempts { candidate, exchange, failures, pam, delegated: None };
     let link = link.enter();
     match proofs {
         Ok(proofs) => {
             let (link, user) = attempts.until_let_in(connection, child, link, proofs)?;
-            let Attempts { exchange, pam, .. } = attempts;
-            Ok(LetIn { link, user, exchange, pam })
+            let Attempts { exchange, pam, delegated, .. } = attempts;
+            Ok(LetIn { link, user, exchange, pam, delegated })
         }
         Err(none_left) => Err(attempts.nobody_can_log_in(connection, child, link, none_left)),
     }
@@ -82,6 +86,8 @@ struct Attempts {
     failures: Failures,
     /// With UsePAM.
     pam: Option<PamLogin>,
+    /// Tickets that came with the login.
+    delegated: Option<Delegated>,
 }
 
 /// What an attempt came to.
@@ -192,6 +198,12 @@ impl Attempts {
             {
                 return self.dialogue(connection, child, link, proofs);
             }
+            AuthenticatingRequest::BeginGssapi { kerberos: true } if proofs.may_try(Method::GssapiWithMic) => {
+                return self.gssapi(connection, child, link, proofs);
+            }
+            AuthenticatingRequest::BeginGssapi { .. } if proofs.may_try(Method::GssapiWithMic) => {
+                Outcome::Failed(Failure::of_other_mechanism())
+            }
             AuthenticatingRequest::Unusable { method } => {
                 let text = format!("method {method} is not offered");
                 connection.log(&Event::Said { level: Level::Debug1, text });
@@ -210,7 +222,7 @@ impl Attempts {
         proofs: &mut Proofs,
     ) -> Result<Outcome, Ending> {
         if !proofs.may_try(Method::None) {
-            return Ok(Outcome::Failed(Failure { shown: None, is_none: true, partial: false }));
+            return Ok(Outcome::Failed(Failure::of_none()));
         }
         let shown = Shown::method(Method::None.name());
         let (candidate, pam, empty) = (&self.candidate, self.pam.as_mut(), Secret::new(b""));
@@ -279,6 +291,36 @@ impl Attempts {
             Held::Proven(proven) => self.settle(connection, proofs, shown, Some(Proof::Dialogue(&proven))),
             Held::Failed => Outcome::Failed(Failure::of(Some(shown))),
             Held::Abandoned => Outcome::Abandoned(Failure::of(Some(shown))),
+        };
+        Ok((link, outcome))
+    }
+
+    /// `gssapi-with-mic`: the link is in a phase of its own until the exchange is over.
+    fn gssapi(
+        &mut self,
+        connection: &mut Connection,
+        child: &PreauthChild,
+        link: Answering<Authenticating>,
+        proofs: &mut Proofs,
+    ) -> Result<Attempted, Ending> {
+        let shown = Shown::method(Method::GssapiWithMic.name());
+        let (alarming, since) = (self.failures.is_alarming(shown.method), sys::clock::monotonic());
+        let (candidate, exchange) = (&self.candidate, &self.exchange);
+        let mut desk = Desk { connection, child, candidate, exchange, alarming, since };
+        let (link, exchanged) = desk.hold_exchange(link)?;
+        self.failures.count_time_from(desk.since);
+        let outcome = match exchanged {
+            Exchanged::Proven(proven) => {
+                let shown = Shown { key: Some(proven.principal().to_owned()), ..shown };
+                let outcome = self.settle(connection, proofs, shown, Some(Proof::Tickets(&proven)));
+                // Forwarded tickets are for logins that these very tickets have completed (CVE-2005-2798).
+                if matches!(outcome, Outcome::Complete(..)) {
+                    self.delegated = proven.into_delegated();
+                }
+                outcome
+            }
+            Exchanged::Failed => Outcome::Failed(Failure::of(Some(shown))),
+            Exchanged::Abandoned => Outcome::Abandoned(Failure::of(Some(shown))),
         };
         Ok((link, outcome))
     }

@@ -12,6 +12,7 @@ use sys::identity::{Account, Identity};
 
 use crate::answers::approve_account::Approval;
 use crate::answers::check_password::PasswordProven;
+use crate::answers::exchange_gssapi::TicketsProven;
 use crate::answers::hold_dialogue::DialogueProven;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
@@ -38,6 +39,8 @@ pub(crate) enum Proof<'a> {
     Password(&'a PasswordProven),
     /// `keyboard-interactive`
     Dialogue(&'a DialogueProven),
+    /// `gssapi-with-mic`
+    Tickets(&'a TicketsProven),
 }
 
 /// What a proof comes to.
@@ -166,18 +169,24 @@ impl Proof<'_> {
             Self::Host { .. } => Method::Hostbased,
             Self::Password(proven) => proven.method(),
             Self::Dialogue(_) => Method::KeyboardInteractive,
+            Self::Tickets(_) => Method::GssapiWithMic,
         }
     }
 
     /// As ExposeAuthInfo and PAM's modules get it.
     fn line(self) -> String {
         let device = self.device().map(|device| format!("/{device}")).unwrap_or_default();
-        let key = match self {
+        let credential = match self {
             Self::Key { allowed, .. } => format!(" {}", allowed.credential().file_text()),
             Self::Host { allowed, .. } => format!(" {}", Credential::Key(allowed.key().clone()).file_text()),
+            Self::Tickets(proven) => format!(" {}", proven.principal()),
             Self::Password(_) | Self::Dialogue(_) => String::new(),
         };
-        format!("{}{device}{key}\n", self.method().name())
+        format!(
+            "{}{device}{credential}
+",
+            self.method().name()
+        )
     }
 
     fn must_change_password(self) -> bool {
@@ -188,7 +197,7 @@ impl Proof<'_> {
     fn device(self) -> Option<&'static str> {
         match self {
             Self::Dialogue(proven) => Some(proven.device()),
-            Self::Key { .. } | Self::Host { .. } | Self::Password(_) => None,
+            Self::Key { .. } | Self::Host { .. } | Self::Password(_) | Self::Tickets(_) => None,
         }
     }
 
@@ -197,7 +206,7 @@ impl Proof<'_> {
         match self {
             Self::Key { allowed, .. } => Some(allowed.key()),
             Self::Host { allowed, .. } => Some(allowed.key()),
-            Self::Password(_) | Self::Dialogue(_) => None,
+            Self::Password(_) | Self::Dialogue(_) | Self::Tickets(_) => None,
         }
     }
 
@@ -209,6 +218,10 @@ impl Proof<'_> {
             Self::Host { allowed, proven } => policy::hostbased_signed(effective, account, from, allowed, proven),
             Self::Password(_) | Self::Dialogue(_) => {
                 policy::unrestricted_proof(effective, account, from, self.method())
+            }
+            Self::Tickets(proven) => {
+                let (principal, may_be_user) = (proven.principal(), proven.may_be_user());
+                policy::tickets_proven(effective, account, from, principal, may_be_user)
             }
         }
     }

@@ -18,6 +18,10 @@ const PROTOCOL_ERROR: u32 = 2;
 /// Requests of any outcome that one connection may make, as theirs.
 const MOST_REQUESTS: u32 = 1024;
 
+/// OpenSSH's client asks for each mechanism that it has by a request of its own, although nothing can come of most of
+/// them; that must not use up the attempts of its user.
+const FREE_MECHANISMS: u32 = 8;
+
 /// The failures of one connection.
 #[derive(Debug)]
 pub(crate) struct Failures {
@@ -25,6 +29,8 @@ pub(crate) struct Failures {
     most: u32,
     counted: u32,
     requests: u32,
+    /// Mechanisms asked for that are not there.
+    other_mechanisms: u32,
     /// How long a failure takes at least.
     delay: Duration,
     /// When the request came that is being dealt with.
@@ -40,6 +46,8 @@ pub(crate) struct Failure {
     pub(crate) is_none: bool,
     /// A method succeeded and another one is still to do.
     pub(crate) partial: bool,
+    /// A mechanism of `gssapi-with-mic` that nobody could succeed with here: the first few are questions.
+    pub(crate) other_mechanism: bool,
 }
 
 /// An attempt as it is written into the log.
@@ -65,19 +73,29 @@ impl Shown {
 impl Failure {
     /// A failure of any method but `none`.
     pub(crate) fn of(shown: Option<Shown>) -> Self {
-        Self { shown, is_none: false, partial: false }
+        Self { shown, is_none: false, partial: false, other_mechanism: false }
     }
 
     /// A success that is not enough.
     pub(crate) fn partial_success() -> Self {
-        Self { shown: None, is_none: false, partial: true }
+        Self { partial: true, ..Self::of(None) }
+    }
+
+    /// `none`.
+    pub(crate) fn of_none() -> Self {
+        Self { is_none: true, ..Self::of(None) }
+    }
+
+    /// `gssapi-with-mic` by another mechanism than Kerberos.
+    pub(crate) fn of_other_mechanism() -> Self {
+        Self { other_mechanism: true, ..Self::of(None) }
     }
 }
 
 impl Failures {
     /// `since` is when the user was named: the look-up belongs to the first attempt.
     pub(crate) fn new(most: u32, delay: Duration, since: Duration) -> Self {
-        Self { most, counted: 0, requests: 0, delay, since }
+        Self { most, counted: 0, requests: 0, other_mechanisms: 0, delay, since }
     }
 
     /// A request has come.
@@ -99,7 +117,13 @@ impl Failures {
     }
 
     fn count(&mut self, failure: &Failure) {
-        let is_question = failure.is_none && self.requests <= 1;
+        let is_question = match failure {
+            Failure { other_mechanism: true, .. } => {
+                self.other_mechanisms = self.other_mechanisms.saturating_add(1);
+                self.other_mechanisms <= FREE_MECHANISMS
+            }
+            failure => failure.is_none && self.requests <= 1,
+        };
         if !failure.partial && !is_question {
             self.counted = self.counted.saturating_add(1);
         }
@@ -193,7 +217,7 @@ mod tests {
 
     fn failed(failures: &mut Failures, is_none: bool) -> bool {
         failures.request_came();
-        failures.count(&Failure { shown: None, is_none, partial: false });
+        failures.count(&Failure { is_none, ..Failure::of(None) });
         failures.are_too_many()
     }
 
@@ -212,10 +236,21 @@ mod tests {
     }
 
     #[test]
+    fn mechanisms_that_are_not_there_are_questions_for_a_while() {
+        let mut failures = failures(3);
+        let mut asked = || {
+            failures.request_came();
+            failures.count(&Failure::of_other_mechanism());
+            failures.are_too_many()
+        };
+        assert_eq!((1..).find(|_| asked()), Some(FREE_MECHANISMS + 3));
+    }
+
+    #[test]
     fn partial_successes_do_not_count() {
         let mut failures = failures(1);
         failures.request_came();
-        failures.count(&Failure { shown: None, is_none: false, partial: true });
+        failures.count(&Failure::partial_success());
         assert!(!failures.are_too_many());
     }
 

@@ -2,9 +2,11 @@
 
 use events::Level;
 use events::monitor::Event;
+use gssapi::Delegated;
 
 use crate::auth_info_file::AuthInfoFile;
 use crate::connection::Connection;
+use crate::credential_cache::CredentialCache;
 use crate::decide::ProvenUser;
 use crate::pam_login::PamLogin;
 use crate::pam_session::{NoPamSession, PamSession};
@@ -17,17 +19,21 @@ pub(crate) struct ForSession {
     pub(crate) pam: Option<PamSession>,
     /// With ExposeAuthInfo.
     pub(crate) exposed: Option<AuthInfoFile>,
+    /// Where the client has forwarded Kerberos tickets.
+    pub(crate) tickets: Option<CredentialCache>,
 }
 
 impl ForSession {
-    /// Opens PAM's session and writes the file of ExposeAuthInfo. A file that cannot be written is no reason to keep
-    /// anybody out.
+    /// Stores forwarded tickets, opens PAM's session and writes the file of ExposeAuthInfo. A file that cannot be written
+    /// is no reason to keep anybody out.
     pub(crate) fn make_ready(
         connection: &mut Connection,
         user: &mut ProvenUser,
         root: String,
         pam: Option<PamLogin>,
+        delegated: Option<Delegated>,
     ) -> Result<Self, NoPamSession> {
+        let tickets = delegated.and_then(|delegated| store(connection, user, &delegated));
         let pam = pam.map(|pam| PamSession::open(connection, user, pam)).transpose()?;
         let exposed = user.effective().expose_auth_info.then(|| {
             AuthInfoFile::write(user.identity(), user.succeeded_methods()).inspect_err(|error| {
@@ -35,7 +41,7 @@ impl ForSession {
                 connection.log(&Event::Said { level: Level::Error, text });
             })
         });
-        Ok(Self { root, pam, exposed: exposed.and_then(Result::ok) })
+        Ok(Self { root, pam, exposed: exposed.and_then(Result::ok), tickets })
     }
 
     /// The session is over.
@@ -46,5 +52,21 @@ impl ForSession {
         if let Some(pam) = self.pam {
             pam.close(connection);
         }
+        if let Some(tickets) = self.tickets {
+            tickets.remove();
+        }
     }
+}
+
+fn store(connection: &mut Connection, user: &ProvenUser, delegated: &Delegated) -> Option<CredentialCache> {
+    let effective = user.effective();
+    if !effective.gssapi_delegate_credentials {
+        return None;
+    }
+    let stored = CredentialCache::write(user.identity(), delegated, effective.gssapi_cleanup_credentials);
+    let complain = |error: &std::io::Error| {
+        let text = format!("forwarded Kerberos tickets cannot be stored: {error}");
+        connection.log(&Event::Said { level: Level::Error, text });
+    };
+    stored.inspect_err(complain).ok()
 }

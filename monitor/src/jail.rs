@@ -9,39 +9,34 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
 use nix::sys::stat::{Mode, SFlag, fstat};
+use policy::{Verdict, jail_opened, link_to_jail};
 use sys::identity::Identity;
-use thiserror::Error;
-
-/// Why there is no jail. The text is for the log.
-#[derive(Debug, Error)]
-pub(crate) enum NoJail {
-    #[error("SftpJail needs openat2(2), which this kernel does not have or does not allow (Linux 5.6): {0}")]
-    NoOpenat2(Errno),
-    #[error("SftpJail needs a kernel with Landlock that can deny truncation (Linux 6.2)")]
-    NoLandlock,
-    #[error("cannot open a directory as user {0}: {1}")]
-    Identity(u32, std::io::Error),
-    #[error("SftpJail {path}: {error}")]
-    Unreachable { path: String, error: Errno },
-    #[error(
-        "SftpJail {path}: the symbolic link {link} belongs to uid {uid}, who could choose another directory: \
-        chown -h root {link}, or name the directory itself"
-    )]
-    UntrustedLink { path: String, link: String, uid: u32 },
-}
 
 /// Symbolic links that may be on the way.
 const MOST_LINKS: u32 = 40;
 
-/// Opens `directory`, seen from `root` (ChrootDirectory, or `/`), with the rights of `identity`.
-pub(crate) fn open_directory(root: &Path, directory: &Path, identity: &Identity) -> Result<OwnedFd, NoJail> {
-    let unreachable = |error| NoJail::Unreachable { path: directory.display().to_string(), error };
+/// Opens `directory`, seen from `root` (ChrootDirectory, or `/`), with the rights of `identity`. A refusal is one of the
+/// steps, which are for the log.
+pub(crate) fn open_directory(root: &Path, directory: &Path, identity: &Identity) -> Verdict<OwnedFd> {
     if !sandbox::linux::landlock::can_hold_a_jail() {
-        return Err(NoJail::NoLandlock);
+        let why = "this needs a kernel with Landlock that can deny truncation (Linux 6.2)";
+        return jail_opened(Vec::new(), Err(why.to_owned()));
     }
-    let root = open(root, PLACE, Mode::empty()).map_err(unreachable)?;
-    entry(&root, OsStr::new(".")).map_err(NoJail::NoOpenat2)?;
-    sys::identity::as_user(identity, || walk(root, directory)).map_err(|error| NoJail::Identity(identity.uid, error))?
+    let root = match open(root, PLACE, Mode::empty()) {
+        Ok(root) => root,
+        Err(error) => return jail_opened(Vec::new(), Err(unreachable(root, error))),
+    };
+    if let Err(error) = entry(&root, OsStr::new(".")) {
+        let why =
+            format!("this needs openat2(2), which this kernel does not have or does not allow (Linux 5.6): {error}");
+        return jail_opened(Vec::new(), Err(why));
+    }
+    let walked = sys::identity::as_user(identity, || walk(root, directory));
+    walked.unwrap_or_else(|error| jail_opened(Vec::new(), Err(format!("cannot act as user {}: {error}", identity.uid))))
+}
+
+fn unreachable(path: &Path, error: Errno) -> String {
+    format!("{}: {}", path.display(), error.desc())
 }
 
 const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
@@ -53,9 +48,8 @@ fn entry(directory: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
 }
 
 /// Component by component, so that each link can be judged by its owner before it is followed.
-fn walk(root: OwnedFd, directory: &Path) -> Result<OwnedFd, NoJail> {
-    let path = || directory.display().to_string();
-    let unreachable = |error| NoJail::Unreachable { path: path(), error };
+fn walk(root: OwnedFd, directory: &Path) -> Verdict<OwnedFd> {
+    let mut steps = Vec::new();
     // The directories that were entered; the root is never left.
     let mut entered = vec![root];
     let mut left: VecDeque<OsString> = components(directory.as_os_str());
@@ -65,31 +59,42 @@ fn walk(root: OwnedFd, directory: &Path) -> Result<OwnedFd, NoJail> {
             entered.truncate(entered.len().saturating_sub(1).max(1));
             continue;
         }
-        let here = entered.last().ok_or(unreachable(Errno::ENOENT))?;
-        let found = entry(here, &name).map_err(unreachable)?;
-        let facts = fstat(&found).map_err(unreachable)?;
-        match SFlag::from_bits_truncate(facts.st_mode) & SFlag::S_IFMT {
-            SFlag::S_IFDIR => entered.push(found),
-            SFlag::S_IFLNK => {
-                let link = name.to_string_lossy().into_owned();
-                if !policy::follows_link_to_jail(facts.st_uid, nix::unistd::getuid().as_raw()) {
-                    return Err(NoJail::UntrustedLink { path: path(), link, uid: facts.st_uid });
+        match look(entered.last(), &name) {
+            Ok(Found::Directory(found)) => entered.push(found),
+            Ok(Found::Link { uid, target }) if links < MOST_LINKS => {
+                let judged = link_to_jail(&name.to_string_lossy(), uid, nix::unistd::getuid().as_raw());
+                steps.extend(judged.steps);
+                if let Err(refusal) = judged.outcome {
+                    return Verdict { outcome: Err(refusal), steps };
                 }
                 links = links.saturating_add(1);
-                if links > MOST_LINKS {
-                    return Err(unreachable(Errno::ELOOP));
-                }
-                let target = readlinkat(found.as_fd(), "").map_err(unreachable)?;
                 if target.as_bytes().starts_with(b"/") {
                     entered.truncate(1);
                 }
                 let rest = std::mem::take(&mut left);
                 left = components(&target).into_iter().chain(rest).collect();
             }
-            _ => return Err(unreachable(Errno::ENOTDIR)),
+            Ok(Found::Link { .. }) => return jail_opened(steps, Err(unreachable(directory, Errno::ELOOP))),
+            Err(error) => return jail_opened(steps, Err(unreachable(directory, error))),
         }
     }
-    entered.pop().ok_or(unreachable(Errno::ENOENT))
+    jail_opened(steps, entered.pop().ok_or_else(|| unreachable(directory, Errno::ENOENT)))
+}
+
+/// What stands under a name.
+enum Found {
+    Directory(OwnedFd),
+    Link { uid: u32, target: OsString },
+}
+
+fn look(here: Option<&OwnedFd>, name: &OsStr) -> Result<Found, Errno> {
+    let found = entry(here.ok_or(Errno::ENOENT)?, name)?;
+    let facts = fstat(&found)?;
+    match SFlag::from_bits_truncate(facts.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFDIR => Ok(Found::Directory(found)),
+        SFlag::S_IFLNK => Ok(Found::Link { uid: facts.st_uid, target: readlinkat(found.as_fd(), "")? }),
+        _ => Err(Errno::ENOTDIR),
+    }
 }
 
 fn components(path: &OsStr) -> VecDeque<OsString> {
@@ -111,7 +116,7 @@ mod tests {
 
     fn opened(root: &Path, directory: &str) -> Result<u64, String> {
         let own = Identity { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw(), groups: vec![] };
-        let found = open_directory(root, Path::new(directory), &own).map_err(|error| error.to_string())?;
+        let found = open_directory(root, Path::new(directory), &own).outcome.map_err(|refusal| refusal.to_string())?;
         Ok(fstat(&found).unwrap().st_ino)
     }
 
@@ -126,9 +131,9 @@ mod tests {
         for name in ["/real/deep", "/absolute/deep", "relative/./deep/", "/../../real/deep/../deep"] {
             assert_eq!(opened(&root, name), Ok(deep), "{name}");
         }
-        assert!(opened(&root, "/loop").is_err_and(|text| text.contains("ELOOP")));
-        assert!(opened(&root, "/file").is_err_and(|text| text.contains("ENOTDIR")));
-        assert!(opened(&root, "/missing").is_err_and(|text| text.contains("ENOENT")));
+        assert!(opened(&root, "/loop").is_err_and(|text| text.contains("Too many symbolic links")));
+        assert!(opened(&root, "/file").is_err_and(|text| text.contains("Not a directory")));
+        assert!(opened(&root, "/missing").is_err_and(|text| text.contains("No such file")));
         if sys::identity::is_root() {
             lchown(root.join("absolute"), Some(65534), None).unwrap();
             let refused = opened(&root, "/absolute/deep").unwrap_err();

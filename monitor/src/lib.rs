@@ -25,6 +25,7 @@ mod banner;
 mod candidate;
 mod chroot;
 mod connection;
+mod credential_cache;
 mod decide;
 mod ending;
 mod explain;
@@ -59,6 +60,7 @@ use std::process::ExitCode;
 
 use events::Level;
 use events::monitor::Event;
+use gssapi::Delegated;
 use ipc::ExitStatus;
 use ipc::start::{LINK, MonitorTask};
 use nix::sys::signal::Signal;
@@ -117,6 +119,7 @@ fn serve(mut connection: Connection) -> ExitStatus {
 /// Everything that a login leaves behind for the session.
 struct Login {
     user: ProvenUser,
+    delegated: Option<Delegated>,
     exchange: SignedExchange,
     transport: TransportState,
     pam: Option<PamLogin>,
@@ -126,15 +129,15 @@ fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
     let (child, link) = PreauthChild::start(connection)?;
     let outcome = key_exchange::exchange_keys(connection, &child, link)
         .and_then(|(link, exchange)| authenticating::authenticate(connection, &child, link, exchange))
-        .and_then(|LetIn { link, user, exchange, pam }| {
+        .and_then(|LetIn { link, user, exchange, pam, delegated }| {
             let transport = hand_over::take_transport(connection, &child, link)?;
-            Ok(Login { user, exchange, transport, pam })
+            Ok(Login { user, delegated, exchange, transport, pam })
         });
     child.end(connection, outcome)
 }
 
 fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
-    let Login { mut user, exchange, transport, pam } = login;
+    let Login { mut user, delegated, exchange, transport, pam } = login;
     connection.user_is_in(user.name());
     let place = start_session::find_place(&mut connection, &user);
     let found = place.and_then(|place| Ok((place, start_session::find_root(&mut connection, &user)?)));
@@ -148,7 +151,7 @@ fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
         }
     };
     let shown = root.shown(&user);
-    let for_session = match ForSession::make_ready(&mut connection, &mut user, shown, pam) {
+    let for_session = match ForSession::make_ready(&mut connection, &mut user, shown, pam, delegated) {
         Ok(for_session) => for_session,
         Err(error) => return fatal(&mut connection, &error),
     };

@@ -16,6 +16,7 @@ fn possible(effective: &Effective) -> Vec<Method> {
         (Method::PublicKey, effective.pubkey_authentication),
         (Method::Password, password),
         (Method::Hostbased, effective.hostbased_authentication),
+        (Method::GssapiWithMic, effective.gssapi_authentication),
         // Somebody must be there to ask.
         (Method::KeyboardInteractive, effective.kbd_interactive_authentication && effective.use_pam),
         // It succeeds where an empty password would.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use events::monitor::Event;
 use ipc::phases::{
-    AuthenticatingRequest, DialogueRequest, HandingOverRequest, KeyExchange, KeyExchangeRequest, NamingUserRequest,
+    AuthenticatingRequest, DialogueRequest, GssapiRequest, HandingOverRequest, KeyExchange, KeyExchangeRequest,
+    NamingUserRequest,
 };
 use ipc::start::PreauthStart;
 use ipc::{Answering, IpcError, Phase};
@@ -77,7 +78,7 @@ macro_rules! can_record {
         }
     )* };
 }
-can_record!(KeyExchangeRequest NamingUserRequest AuthenticatingRequest DialogueRequest HandingOverRequest);
+can_record!(KeyExchangeRequest NamingUserRequest AuthenticatingRequest DialogueRequest GssapiRequest HandingOverRequest);
 
 impl PreauthChild {
     /// Starts it and tells it what it may know.

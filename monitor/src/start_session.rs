@@ -97,13 +97,10 @@ pub(crate) fn find_root(connection: &mut Connection, user: &ProvenUser) -> Resul
         return Ok(Root { jail: None });
     };
     let above = Path::new(user.chroot().unwrap_or("/"));
-    match jail::open_directory(above, directory, user.identity()) {
-        Ok(opened) => Ok(Root { jail: Some((from_path(directory), opened)) }),
-        Err(why) => {
-            connection.log(&Event::Said { level: Level::Fatal, text: why.to_string() });
-            Err(NotServed::NoRoot)
-        }
-    }
+    let opened = jail::open_directory(above, directory, user.identity());
+    connection.log_steps(&opened.steps);
+    let opened = opened.outcome.map_err(|_| NotServed::NoRoot)?;
+    Ok(Root { jail: Some((from_path(directory), opened)) })
 }
 
 fn check_chroot(connection: &mut Connection, directory: &str) -> Result<(), NotServed> {

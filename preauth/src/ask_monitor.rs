@@ -5,8 +5,9 @@ use std::os::fd::BorrowedFd;
 use events::preauth::Event;
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, Dialogue, DialogueAnswer, DialogueRequest,
-    ExchangeToSign, HandingOver, HandingOverRequest, KeyExchange, KeyExchangeAnswer, KeyExchangeRequest, ModpGroup,
-    NamingUser, NamingUserAnswer, NamingUserRequest, OfferedKey, PrimeSizes, VouchingHost,
+    ExchangeToSign, GssapiAnswer, GssapiExchange, GssapiRequest, HandingOver, HandingOverRequest, KeyExchange,
+    KeyExchangeAnswer, KeyExchangeRequest, ModpGroup, NamingUser, NamingUserAnswer, NamingUserRequest, OfferedKey,
+    PrimeSizes, VouchingHost,
 };
 use ipc::{Asking, IpcError, Phase, Secret};
 
@@ -41,6 +42,12 @@ impl Recording for AuthenticatingRequest {
 }
 
 impl Recording for DialogueRequest {
+    fn recording(event: Event) -> Self {
+        Self::Record(event)
+    }
+}
+
+impl Recording for GssapiRequest {
     fn recording(event: Event) -> Self {
         Self::Record(event)
     }
@@ -145,6 +152,11 @@ impl Monitor<Authenticating> {
         self.ask(&AuthenticatingRequest::BeginDialogue { devices })
     }
 
+    /// Begins an exchange of tokens.
+    pub(crate) fn begin_gssapi(&mut self, kerberos: bool) -> Result<AuthenticatingAnswer, Ending> {
+        self.ask(&AuthenticatingRequest::BeginGssapi { kerberos })
+    }
+
     fn ask(&mut self, request: &AuthenticatingRequest) -> Result<AuthenticatingAnswer, Ending> {
         self.link.ask(request).map_err(monitor_gone)
     }
@@ -157,6 +169,11 @@ impl Monitor<Authenticating> {
 
     /// After [`AuthenticatingAnswer::Ask`].
     pub(crate) fn in_dialogue(self) -> Monitor<Dialogue> {
+        Monitor::over(self.link.enter())
+    }
+
+    /// After [`AuthenticatingAnswer::SendTokens`].
+    pub(crate) fn in_gssapi_exchange(self) -> Monitor<GssapiExchange> {
         Monitor::over(self.link.enter())
     }
 
@@ -181,6 +198,40 @@ impl Monitor<Dialogue> {
     }
 
     /// After [`DialogueAnswer::Over`].
+    pub(crate) fn over_again(self) -> Monitor<Authenticating> {
+        Monitor::over(self.link.enter())
+    }
+}
+
+impl Monitor<GssapiExchange> {
+    /// A token of the peer.
+    pub(crate) fn token(&mut self, token: Vec<u8>) -> Result<GssapiAnswer, Ending> {
+        self.exchange(&GssapiRequest::Token(token))
+    }
+
+    /// What ties the exchange to this connection.
+    pub(crate) fn mic(&mut self, mic: Vec<u8>) -> Result<GssapiAnswer, Ending> {
+        self.exchange(&GssapiRequest::Mic(mic))
+    }
+
+    /// The peer's Kerberos says no.
+    pub(crate) fn give_up(&mut self) -> Result<GssapiAnswer, Ending> {
+        self.exchange(&GssapiRequest::GiveUp)
+    }
+
+    fn exchange(&mut self, request: &GssapiRequest) -> Result<GssapiAnswer, Ending> {
+        self.link.ask(request).map_err(monitor_gone)
+    }
+
+    /// The peer tries something else.
+    pub(crate) fn abandon(mut self) -> Result<Monitor<Authenticating>, Ending> {
+        match self.exchange(&GssapiRequest::Abandon)? {
+            GssapiAnswer::Over { .. } => Ok(self.over_again()),
+            GssapiAnswer::Token { .. } => Err(Ending::MonitorGone),
+        }
+    }
+
+    /// After [`GssapiAnswer::Over`].
     pub(crate) fn over_again(self) -> Monitor<Authenticating> {
         Monitor::over(self.link.enter())
     }

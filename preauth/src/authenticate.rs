@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::ask_monitor::{Monitor, Recording};
 use crate::dialogue::{self, Held};
 use crate::ending::{self, Ending};
+use crate::gssapi_exchange;
 use crate::next_step::next_step;
 use crate::peer::{Happened, Peer};
 use crate::userauth_request::{HOSTBOUND, Method, UserauthRequest};
@@ -171,26 +172,31 @@ fn attempt(
         );
         return Err(ending::disconnect(SSH_DISCONNECT_PROTOCOL_ERROR, why, peer, &monitor));
     }
+    if peer.details_are_wanted() {
+        let (user, method) = (shortened(&claim.user), shortened(request.method.name()));
+        let text = format!("userauth-request for user {user} service {} method {method}", claim.service);
+        monitor.record(Event::Debug { text });
+    }
     let queried = match &request.method {
         Method::QueryKey { key, .. } => Some(key.clone()),
         _ => None,
     };
     let mut answer = put_to_monitor(peer, &mut monitor, request.method)?;
     loop {
-        answer = match answer {
+        let held = match answer {
             AuthenticatingAnswer::Tell(text) => {
                 send_banner(peer, &text);
-                monitor.next_answer()?
+                Held::ToItsEnd(monitor)
             }
-            AuthenticatingAnswer::Ask(questions) => match dialogue::hold(peer, monitor.in_dialogue(), questions)? {
-                Held::Interrupted(monitor, request) => return Ok(Outcome::Interrupted(monitor, request)),
-                Held::ToItsEnd(ended) => {
-                    monitor = ended;
-                    monitor.next_answer()?
-                }
-            },
+            AuthenticatingAnswer::Ask(questions) => dialogue::hold(peer, monitor.in_dialogue(), questions)?,
+            AuthenticatingAnswer::SendTokens => gssapi_exchange::hold(peer, monitor.in_gssapi_exchange())?,
             last => return tell(peer, monitor, last, queried),
+        };
+        match held {
+            Held::Interrupted(monitor, request) => return Ok(Outcome::Interrupted(monitor, request)),
+            Held::ToItsEnd(ended) => monitor = ended,
         }
+        answer = monitor.next_answer()?;
     }
 }
 
@@ -214,6 +220,7 @@ fn put_to_monitor(
         Method::ChangePassword => monitor.change_password(),
         Method::Host(host) => monitor.check_host(host),
         Method::KeyboardInteractive { devices } => monitor.begin_dialogue(devices),
+        Method::Gssapi { kerberos } => monitor.begin_gssapi(kerberos),
         Method::Other(method) => monitor.unusable(&method),
     }
 }
@@ -237,7 +244,9 @@ fn tell(
             message.put_string(&key.blob);
         }
         (AuthenticatingAnswer::KeyWouldDo, None)
-        | (AuthenticatingAnswer::Tell(_) | AuthenticatingAnswer::Ask(_), _) => return Err(Ending::MonitorGone),
+        | (AuthenticatingAnswer::Tell(_) | AuthenticatingAnswer::Ask(_) | AuthenticatingAnswer::SendTokens, _) => {
+            return Err(Ending::MonitorGone);
+        }
         (AuthenticatingAnswer::Failed { can_continue, partial }, _) => {
             message.put_u8(SSH_MSG_USERAUTH_FAILURE);
             message.put_name_list(can_continue.iter().map(String::as_str));

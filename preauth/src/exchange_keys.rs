@@ -1,5 +1,6 @@
 //! RFC 4253 section 7: the first key exchange.
 
+use events::preauth::Event;
 use ipc::phases::{ExchangeToSign, KeyExchange, NamingUser};
 use wire::msg::SSH_DISCONNECT_PROTOCOL_ERROR;
 
@@ -25,7 +26,12 @@ pub(crate) fn exchange_keys(peer: &mut Peer, mut monitor: Monitor<KeyExchange>) 
     let (signature, monitor) = monitor.sign_exchange(to_sign)?;
     peer.signature(&signature).map_err(|error| ending::end(error, peer, &monitor))?;
     match next_step(peer, &monitor)? {
-        Happened::NewKeys => Ok(monitor),
+        Happened::NewKeys => {
+            if peer.details_are_wanted() {
+                peer.algorithms_in_words().for_each(|text| monitor.record(Event::Debug { text }));
+            }
+            Ok(monitor)
+        }
         _ => Err(out_of_order(peer, &monitor)),
     }
 }

@@ -15,7 +15,12 @@ const INVALID: &str = "Invalid SSH identification string.";
 pub(crate) fn exchange_versions(peer: &mut Peer, monitor: &mut Monitor<KeyExchange>) -> Result<(), Ending> {
     match peer.next(monitor.socket()) {
         // The transport names nothing before the identification.
-        Ok(Happened::PeerIdentified) => Ok(()),
+        Ok(Happened::PeerIdentified) => {
+            if peer.details_are_wanted() {
+                monitor.record(Event::Debug { text: peer.version_in_words() });
+            }
+            Ok(())
+        }
         Ok(_) => {
             monitor.record(Event::IdentificationFailed { why: "invalid format".to_owned() });
             Err(Ending::Over)

@@ -22,6 +22,7 @@ mod dialogue;
 mod ending;
 mod exchange_keys;
 mod exchange_versions;
+mod gssapi_exchange;
 mod hand_over;
 mod next_step;
 mod peer;

@@ -10,7 +10,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox::LockedDown;
 use settings::PreauthSettings;
-use transport::{Event, HandOverState, ServerSettings, Transport};
+use settings::values::Choice as _;
+use transport::{Event, HandOverState, Negotiated, ServerSettings, Transport};
 
 use crate::ending::ConnectionError;
 
@@ -27,6 +28,8 @@ pub(crate) struct Peer {
     /// The second of two pipes; a socket is read and written through one descriptor.
     writes: Option<OwnedFd>,
     host_keys: Vec<(u32, Vec<u8>)>,
+    /// Whether the log takes details.
+    details: bool,
     /// Words for the log that the peer may still say.
     debug_messages_left: u32,
 }
@@ -72,7 +75,9 @@ impl Peer {
         };
         let host_keys = start.host_keys.iter().map(|key| (key.index, key.blob.clone())).collect();
         let transport = Transport::accept(server_settings(start), locked_down);
-        Ok(Self { transport, reads, writes, host_keys, debug_messages_left: MOST_DEBUG_MESSAGES })
+        let level = events::Level::named(start.settings.log_level.word());
+        let details = level.is_some_and(|level| level >= events::Level::Debug1);
+        Ok(Self { transport, reads, writes, host_keys, details, debug_messages_left: MOST_DEBUG_MESSAGES })
     }
 
     /// What happens next; output goes out and input comes in meanwhile. `monitor` is watched: it never speaks unasked,
@@ -153,6 +158,24 @@ impl Peer {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ConnectionError::Closed),
             Err(error) => Err(ConnectionError::Broken(error)),
         }
+    }
+
+    /// Whether somebody who debugs wants to see the connection's course.
+    pub(crate) fn details_are_wanted(&self) -> bool {
+        self.details
+    }
+
+    /// What the peer calls itself, in theirs' words.
+    pub(crate) fn version_in_words(&self) -> String {
+        let identification = self.transport.peer_version().unwrap_or_default();
+        let mut parts = identification.splitn(3, '-').skip(1);
+        let (protocol, software) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        format!("Remote protocol version {protocol}, remote software version {software}")
+    }
+
+    /// What the key exchange agreed on, a line each.
+    pub(crate) fn algorithms_in_words(&self) -> impl Iterator<Item = String> {
+        self.transport.negotiated().map(Negotiated::lines).into_iter().flatten()
     }
 
     /// The answer to [`Happened::ChooseGroup`].

@@ -4,6 +4,8 @@ use ipc::Secret;
 use ipc::phases::{MAX_PASSWORD, OfferedKey, VouchingHost};
 use wire::{Reader, WireError};
 
+use crate::gssapi_exchange::KERBEROS;
+
 /// `publickey` that also names our host key (OpenSSH's PROTOCOL, section 3.1).
 pub(crate) const HOSTBOUND: &str = "publickey-hostbound-v00@openssh.com";
 
@@ -38,7 +40,27 @@ pub(crate) enum Method<'a> {
         /// Submethods that the client would like.
         devices: String,
     },
+    Gssapi {
+        /// Whether Kerberos is among the client's mechanisms.
+        kerberos: bool,
+    },
     Other(String),
+}
+
+impl Method<'_> {
+    /// As the client named it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::QueryKey { host_key: Some(_), .. } | Self::CheckSignature { host_key: Some(_), .. } => HOSTBOUND,
+            Self::QueryKey { .. } | Self::CheckSignature { .. } => "publickey",
+            Self::Password(_) | Self::ChangePassword => "password",
+            Self::Host(_) => "hostbased",
+            Self::KeyboardInteractive { .. } => "keyboard-interactive",
+            Self::Gssapi { .. } => "gssapi-with-mic",
+            Self::Other(name) => name,
+        }
+    }
 }
 
 impl<'a> UserauthRequest<'a> {
@@ -54,6 +76,7 @@ impl<'a> UserauthRequest<'a> {
             b"password" => password(reader)?,
             b"hostbased" => vouching_host(reader)?,
             b"keyboard-interactive" => keyboard_interactive(reader)?,
+            b"gssapi-with-mic" => gssapi(reader)?,
             hostbound if hostbound == HOSTBOUND.as_bytes() => key_method(reader, true)?,
             other => Method::Other(text(other)),
         };
@@ -123,6 +146,16 @@ pub(crate) fn responses(payload: &[u8], prompts: usize) -> Result<Option<Vec<Sec
 /// Longest list of submethods that is passed on, in bytes: there is one submethod, of three letters.
 const MAX_DEVICES: usize = 256;
 
+/// RFC 4462 section 3.2. None at all would mean that the mechanism is negotiated, which is not for SSH (RFC 4178).
+fn gssapi(mut reader: Reader<'_>) -> Result<Method<'_>, WireError> {
+    let mut kerberos = false;
+    for _ in 0..reader.u32()? {
+        kerberos |= reader.string()? == KERBEROS;
+    }
+    reader.finish()?;
+    Ok(Method::Gssapi { kerberos })
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -166,6 +199,25 @@ mod tests {
         let parsed = UserauthRequest::parse(&signed).unwrap();
         let Method::CheckSignature { signature, host_key, .. } = parsed.method else { panic!("{parsed:?}") };
         assert_eq!((signature, host_key), (&b"signature"[..], Some(&b"host key"[..])));
+    }
+
+    #[test]
+    fn kerberos_is_looked_for_among_mechanisms() {
+        let parse = |count: u32, mechanisms: &[&[u8]]| {
+            let mut gssapi = request("gssapi-with-mic");
+            gssapi.put_u32(count);
+            mechanisms.iter().for_each(|mechanism| gssapi.put_string(mechanism));
+            UserauthRequest::parse(&gssapi).map(|request| request.method == Method::Gssapi { kerberos: true })
+        };
+        let other = b"\x06\x06\x2b\x06\x01\x05\x05\x02";
+        assert_eq!(parse(1, &[KERBEROS]), Ok(true));
+        assert_eq!(parse(2, &[other, KERBEROS]), Ok(true));
+        assert_eq!(parse(1, &[other]), Ok(false));
+        assert_eq!(parse(1, &[KERBEROS.split_at(2).1]), Ok(false), "without tag and length it is no identifier");
+        assert_eq!(parse(0, &[]), Ok(false));
+        // Numbers that promise more than there is (CVE-2011-5000).
+        assert!(parse(u32::MAX, &[KERBEROS]).is_err());
+        assert!(parse(1, &[KERBEROS, KERBEROS]).is_err());
     }
 
     #[test]

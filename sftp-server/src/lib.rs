@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use events::{ConnectionFacts, Destination, Log, LogSettings};
 use nix::sys::resource::{Resource, getrlimit};
 use sandbox::{LockedDown, Policy};
-use sftp::{Asked, Client, Options, OptionsError, Progress, Server};
+use sftp::{Asked, Client, HandleLimit, Options, OptionsError, Progress, Server};
 
 use crate::host::Host;
 use crate::pipes::{Ended, Pipes};
@@ -72,7 +72,7 @@ fn who_is_served() -> Result<Client, Stop> {
     let account = sys::identity::current().map_err(|_| no_account())?;
     Ok(Client {
         address: client_address()?,
-        open_handles: most_open_handles(),
+        open_handles: HandleLimit::new(most_open_handles()),
         input_limit: sftp::LARGEST_PACKET,
         user: account.name,
         uid: account.uid,
@@ -135,7 +135,7 @@ fn serve(options: Options, client: Client, mut host: Host, _: &LockedDown) -> Ex
         };
         let moved = pipes.send().and_then(|()| match progress {
             Progress::NeedsInput => pipes.receive(&mut server),
-            Progress::OutputFull | Progress::Busy => Ok(()),
+            Progress::OutputFull | Progress::Busy | Progress::Paused => Ok(()),
         });
         match moved {
             Ok(()) => {}

@@ -1,4 +1,4 @@
-//! `-i`: one connection that somebody else has accepted.
+//! `-i` and `-d`: one connection, which somebody else has accepted or which is the first to come.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use bulkhead_tests::{Account, PATIENCE, binaries, make_key, public_half, wait_until};
-use common::{Site, connect, run};
+use common::{Foreground, Site, connect, run};
 use nix::unistd::Uid;
 
 /// A site with a login key, and the account that it belongs to.
@@ -44,6 +44,64 @@ fn a_client_can_start_it_as_its_proxy_command() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "UNKNOWN 65535 UNKNOWN 65535\n");
     assert!(said.contains("Connection from UNKNOWN port 65535 on UNKNOWN port 65535"), "{said}");
     assert!(said.contains(&format!("Accepted publickey for {} from UNKNOWN port 65535 ssh2", account.name)), "{said}");
+}
+
+/// A client of this site, with the port where somebody serves it.
+fn client(site: &Site, account: &Account, port: u16) -> Command {
+    let mut client = Command::new("ssh");
+    client.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"]);
+    client.args(["-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]);
+    client.args(["-p", &port.to_string(), "-i"]).arg(site.path("login_key")).stdin(Stdio::null());
+    client.arg(format!("{}@127.0.0.1", account.name));
+    client
+}
+
+#[test]
+fn an_inetd_starts_one_for_each_connection() {
+    if !bulkhead_tests::needs_program("an_inetd_starts_one_for_each_connection", "systemd-socket-activate") {
+        return;
+    }
+    let (site, account) = site_with_login();
+    let (port, log) = (common::free_port(), site.path("log").display().to_string());
+    let mut inetd = Command::new("systemd-socket-activate");
+    inetd.args(["--inetd", "-a", "-l", &format!("127.0.0.1:{port}"), "--"]);
+    let sshd = site.sshd(&["-i", "-E", &log]);
+    inetd.arg(sshd.get_program()).args(sshd.get_args()).stdin(Stdio::null());
+    let mut inetd = Foreground::start({
+        inetd.stderr(Stdio::piped());
+        inetd
+    });
+    inetd.wait_for("Listening on");
+    for word in ["one", "two"] {
+        let output =
+            client(&site, &account, port).arg(format!("echo {word} \"$SSH_CONNECTION\"; exit 3")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{output:?} {}", fs::read_to_string(&log).unwrap_or_default());
+        assert!(said.starts_with(&format!("{word} 127.0.0.1 ")) && said.ends_with(&format!(" {port}\n")), "{said}");
+    }
+}
+
+#[test]
+fn one_that_debugs_serves_one_login_and_tells_its_course() {
+    let (site, account) = site_with_login();
+    let port = common::free_port();
+    let lines =
+        format!("{}\nAuthorizedKeysFile {}", common::listen_lines(&[port]), site.path("authorized_keys").display());
+    site.configure(&lines);
+    let mut sshd = Foreground::start(site.sshd(&["-d"]));
+    sshd.wait_for("debug1: sshd version OpenSSH_10.5, Bulkhead ");
+    sshd.wait_for(&format!("Server listening on 127.0.0.1 port {port}."));
+    let output =
+        client(&site, &account, port).args(["-c", "aes256-ctr", "-m", "hmac-sha2-256", "exit 5"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    sshd.wait_for("debug1: Remote protocol version 2.0, remote software version OpenSSH_");
+    let cipher = "debug1: kex: server->client cipher: aes256-ctr MAC: hmac-sha2-256 compression: none [preauth]";
+    sshd.wait_for(cipher);
+    let request = format!("debug1: userauth-request for user {} service ssh-connection method none", account.name);
+    sshd.wait_for(&request);
+    sshd.wait_for("debug1: server_input_channel_req: channel 0 request exec reply 1");
+    assert_eq!(sshd.ends_with(), 0);
+    assert!(connect(port).is_err(), "nobody listens any more");
 }
 
 #[test]

@@ -73,9 +73,10 @@ fn cve_2002_0765_only_the_whole_name_of_an_account_is_one() {
     let server = Server::as_root("");
     let (user, key) = (&server.account.name, server.scratch.path("login_key").display().to_string());
     let uid = server.account.uid.to_string();
-    for name in ["+", "-", "+@", &format!("+{user}"), &format!(" {user}"), &format!("{user} "), &uid, "", "*"] {
-        assert_eq!(hostile(&server, &["signature", name, &key, &key]), "refused", "{name:?}");
-    }
+    let [plus, before, behind] = [format!("+{user}"), format!(" {user}"), format!("{user} ")];
+    let names = ["+", "-", "+@", &plus, &before, &behind, &uid, "", "*"];
+    assert_eq!(hostile(&server, &[&["names", &key], &names[..]].concat()), ["refused"; 9].join("\n"));
+    assert_eq!(hostile(&server, &["names", &key, user]), "in", "or nothing was tried");
 }
 
 /// A SELinux role was taken from the user's name.

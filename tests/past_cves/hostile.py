@@ -112,6 +112,12 @@ def counted(user, method):
     print(answers, prompts)
 
 
+def dialogue(raw, user):
+    """A wrong answer, where something is asked."""
+    number, message = raw.request(user, 'keyboard-interactive', '', '')
+    return raw.ask(b'\x3d', 1, 'wrong') if number == 60 else (number, message)
+
+
 def median_times(names):
     """Microseconds that a refusal takes, by name and attempt; names in turns."""
     rounds, keep = 5, {}
@@ -122,6 +128,7 @@ def median_times(names):
         'password': lambda r, n: r.request(n, 'password', False, 'wrong'),
         'long-password': lambda r, n: r.request(n, 'password', False, 'x' * 1000),
         'nonsense': lambda r, n: r.request(n, 'nonsense'),
+        'dialogue': dialogue,
     }
     for _ in range(rounds):
         for name in names:
@@ -184,8 +191,17 @@ if case == 'signature':
     user, key, signer, session = arguments[0], load(arguments[1]), arguments[2], arguments[3:]
     signer = load(signer) if signer != 'nobody' else None
     print(shown(Raw().signed(user, key, signer, b'x' * 32 if session else None)))
+elif case == 'names':
+    key = load(arguments[0])
+    for name in arguments[1:]:
+        print(shown(Raw().signed(name, key, key)))
 elif case == 'counted':
-    counted(*arguments)
+    for method in arguments[1:]:
+        counted(arguments[0], method)
+elif case == 'devices':
+    for devices in arguments[1:]:
+        number, _ = Raw().request(arguments[0], 'keyboard-interactive', '', devices)
+        print('asked' if number == 60 else shown(number))
 elif case == 'times':
     median_times(arguments)
 elif case == 'password':

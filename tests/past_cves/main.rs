@@ -7,6 +7,7 @@ mod credentials;
 mod documented;
 mod floods;
 mod names;
+mod pam;
 mod plain;
 mod second_factors;
 mod sessions;

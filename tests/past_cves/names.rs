@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
-use bulkhead_tests::Server;
+use bulkhead_tests::{PamService, Server};
 
+use crate::pam::{PASSWORD, with_pam};
 use crate::{can_be_hostile, hostile, is_in, other_key};
 
 /// One name's attempt: its median in microseconds, and what was answered.
@@ -22,50 +23,61 @@ struct Measured {
 
 const UNKNOWN: [&str; 8] = ["adam", "bertha", "caesar", "dora", "emil", "friedrich", "gustav", "heinrich"];
 
-/// Measured once for all tests.
-fn measured() -> &'static Measured {
-    static MEASURED: OnceLock<Measured> = OnceLock::new();
+const CONFIGURATION: &str = "PermitRootLogin no\nMaxAuthTries 20\nMaxStartups 100\nKbdInteractiveAuthentication yes";
+
+/// Measured once for all tests, by the shadow database and by PAM.
+fn measured() -> &'static [Measured; 2] {
+    static MEASURED: OnceLock<[Measured; 2]> = OnceLock::new();
     MEASURED.get_or_init(|| {
-        let server =
-            Server::as_root("PermitRootLogin no\nMaxAuthTries 20\nMaxStartups 100\nPasswordAuthentication yes");
-        server.account.set_password("the right one");
-        let account = server.account.name.clone();
-        let names = [&["times", account.as_str(), "root", "daemon"][..], &UNKNOWN].concat();
-        let text = hostile(&server, &names);
-        let row = |line: &str| {
-            let fields: Vec<&str> = line.split('\t').collect();
-            let microseconds = fields[2].parse().expect("a number");
-            let [name, attempt, answers] = [fields[0], fields[1], fields[3]].map(str::to_owned);
-            Row { name, attempt, microseconds, answers }
-        };
-        Measured { rows: text.lines().map(row).collect(), account }
+        let shadow = Server::as_root(CONFIGURATION);
+        shadow.account.set_password(PASSWORD);
+        let (pam, _service): (Server, PamService) = with_pam("names", CONFIGURATION).expect("root and paramiko");
+        [measure(&shadow), measure(&pam)]
     })
 }
 
-/// Refusals of this name lie where those of names lie that nobody has: every name has a delay of its own, so the range
-/// counts. A busy machine gets a quarter more and 4 ms.
-fn cannot_be_told(name: &str, attempt: &str) {
-    let of = |name: &str| {
-        let row = measured().rows.iter().find(|row| row.name == name && row.attempt == attempt);
-        row.expect("every name was measured")
+fn measure(server: &Server) -> Measured {
+    let account = server.account.name.clone();
+    let text = hostile(server, &[&["times", account.as_str(), "root", "daemon"][..], &UNKNOWN].concat());
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let microseconds = fields[2].parse().expect("a number");
+        let [name, attempt, answers] = [fields[0], fields[1], fields[3]].map(str::to_owned);
+        Row { name, attempt, microseconds, answers }
     };
-    let row = of(name);
-    let unknown: Vec<u64> = UNKNOWN.iter().map(|name| of(name).microseconds).collect();
-    let (fastest, slowest) = (unknown.iter().min().expect("some"), unknown.iter().max().expect("some"));
-    let (fastest, slowest) = (fastest.saturating_sub(fastest / 4 + 4000), slowest + slowest / 4 + 4000);
-    assert!(
-        (fastest..=slowest).contains(&row.microseconds),
-        "{name} {attempt}: {} µs, others {unknown:?}",
-        row.microseconds
-    );
-    assert_eq!(row.answers, of(UNKNOWN[0]).answers, "{name} {attempt}");
+    Measured { rows: text.lines().map(row).collect(), account }
+}
+
+impl Measured {
+    fn of(&self, name: &str, attempt: &str) -> &Row {
+        let row = self.rows.iter().find(|row| row.name == name && row.attempt == attempt);
+        row.expect("every name was measured")
+    }
+
+    /// Refusals of this name lie where those of names lie that nobody has: every name has a delay of its own, so the
+    /// range counts. A busy machine gets a quarter more and 4 ms.
+    fn cannot_be_told(&self, name: &str, attempt: &str) {
+        let row = self.of(name, attempt);
+        let unknown: Vec<u64> = UNKNOWN.iter().map(|name| self.of(name, attempt).microseconds).collect();
+        let (fastest, slowest) = (unknown.iter().min().expect("some"), unknown.iter().max().expect("some"));
+        let (fastest, slowest) = (fastest.saturating_sub(fastest / 4 + 4000), slowest + slowest / 4 + 4000);
+        assert!(
+            (fastest..=slowest).contains(&row.microseconds),
+            "{name} {attempt}: {} µs, others {unknown:?}",
+            row.microseconds
+        );
+        assert_eq!(row.answers, self.of(UNKNOWN[0], attempt).answers, "{name} {attempt}");
+    }
 }
 
 /// PAM's delay came only for users who exist.
 #[test]
 fn cve_2003_0190_wrong_passwords_take_as_long_for_users_that_do_not_exist() {
     if can_be_hostile("cve_2003_0190_wrong_passwords_take_as_long_for_users_that_do_not_exist") {
-        cannot_be_told(&measured().account, "password");
+        for measured in measured() {
+            measured.cannot_be_told(&measured.account, "password");
+            measured.cannot_be_told(&measured.account, "dialogue");
+        }
     }
 }
 
@@ -73,8 +85,8 @@ fn cve_2003_0190_wrong_passwords_take_as_long_for_users_that_do_not_exist() {
 #[test]
 fn cve_2003_1562_root_who_may_not_log_in_looks_like_nobody() {
     if can_be_hostile("cve_2003_1562_root_who_may_not_log_in_looks_like_nobody") {
-        for attempt in ["none", "publickey", "password", "long-password"] {
-            cannot_be_told("root", attempt);
+        for attempt in ["none", "publickey", "password", "long-password", "dialogue"] {
+            measured().iter().for_each(|measured| measured.cannot_be_told("root", attempt));
         }
     }
 }
@@ -83,9 +95,10 @@ fn cve_2003_1562_root_who_may_not_log_in_looks_like_nobody() {
 #[test]
 fn cve_2006_5229_no_method_is_quicker_for_anybody() {
     if can_be_hostile("cve_2006_5229_no_method_is_quicker_for_anybody") {
-        for name in [measured().account.as_str(), "daemon"] {
-            for attempt in ["none", "publickey", "nonsense"] {
-                cannot_be_told(name, attempt);
+        for measured in measured() {
+            for attempt in ["none", "publickey", "nonsense", "password", "dialogue"] {
+                measured.cannot_be_told(&measured.account, attempt);
+                measured.cannot_be_told("daemon", attempt);
             }
         }
     }
@@ -95,8 +108,9 @@ fn cve_2006_5229_no_method_is_quicker_for_anybody() {
 #[test]
 fn cve_2016_6210_long_passwords_take_as_long_for_users_that_do_not_exist() {
     if can_be_hostile("cve_2016_6210_long_passwords_take_as_long_for_users_that_do_not_exist") {
-        for name in [measured().account.as_str(), "daemon"] {
-            cannot_be_told(name, "long-password");
+        for measured in measured() {
+            measured.cannot_be_told(&measured.account, "long-password");
+            measured.cannot_be_told("daemon", "long-password");
         }
     }
 }
@@ -105,9 +119,11 @@ fn cve_2016_6210_long_passwords_take_as_long_for_users_that_do_not_exist() {
 #[test]
 fn cve_2026_60001_no_failure_comes_before_its_time() {
     if can_be_hostile("cve_2026_60001_no_failure_comes_before_its_time") {
-        assert_eq!(measured().rows.len(), 5 * (3 + UNKNOWN.len()));
-        for row in &measured().rows {
-            assert!(row.microseconds >= 5_000, "{} {}: {} µs", row.name, row.attempt, row.microseconds);
+        for measured in measured() {
+            assert_eq!(measured.rows.len(), 6 * (3 + UNKNOWN.len()));
+            for row in &measured.rows {
+                assert!(row.microseconds >= 5_000, "{} {}: {} µs", row.name, row.attempt, row.microseconds);
+            }
         }
     }
 }

@@ -50,6 +50,10 @@ def password(name, text='wrong'):
     return lambda t: t.auth_password(name, text, fallback=False)
 
 
+def dialogue(name):
+    return lambda t: t.auth_interactive(name, lambda title, instructions, prompts: ['wrong'] * len(prompts))
+
+
 def says(text, then=read_all):
     def attack(address):
         sock = connect(address)
@@ -138,6 +142,9 @@ ATTACKS = {
     'password of a denied user': lambda a: attempts(a, password('daemon')),
     'password of a user of a denied group': lambda a: attempts(a, password('mail')),
     'password of a locked account': lambda a: attempts(a, password(locked)),
+    'wrong answer': lambda a: attempts(a, dialogue(user)),
+    'wrong answer of an invalid user': lambda a: attempts(a, dialogue('oracle')),
+    'wrong answer of root': lambda a: attempts(a, dialogue('root')),
     'too many wrong keys': lambda a: attempts(a, *[lambda t, key=key: t.auth_publickey(user, key) for key in keys]),
     'too many wrong keys of an invalid user':
         lambda a: attempts(a, *[lambda t, key=key: t.auth_publickey('ubnt', key) for key in keys]),

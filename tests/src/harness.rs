@@ -5,6 +5,7 @@
 
 mod attacks;
 mod clients;
+pub mod kerberos;
 mod kernel;
 
 pub use kernel::without_system_call;
@@ -525,6 +526,12 @@ impl Server {
     /// Runs `ssh` as somebody who types these answers, one for each prompt, and has no key. What the client was asked is
     /// found in [`Server::prompts`].
     pub fn ssh_answering(&self, answers: &[&str], options: &[&str], command: &str) -> Output {
+        run(self.answering_client(answers, options).arg(command))
+    }
+
+    /// The client of [`Server::ssh_answering`], up to the command.
+    #[must_use]
+    pub fn answering_client(&self, answers: &[&str], options: &[&str]) -> Command {
         let askpass = self.scratch.file("askpass", ASKPASS);
         fs::set_permissions(&askpass, fs::Permissions::from_mode(0o755)).expect("its mode");
         self.scratch.file("answers", answers.iter().map(|answer| format!("{answer}\n")).collect::<String>());
@@ -533,7 +540,8 @@ impl Server {
         let mut client = self.client_with("ssh", &[options, &typing].concat());
         client.env("SSH_ASKPASS", &askpass).env("SSH_ASKPASS_REQUIRE", "force");
         client.env("ANSWERS", self.scratch.path("answers")).env("PROMPTS", self.scratch.path("prompts"));
-        run(client.arg(self.login()).arg(command))
+        client.arg(self.login());
+        client
     }
 
     /// What the last client of [`Server::ssh_answering`] was asked, in its words.
@@ -737,7 +745,7 @@ pub fn status_of(pid: i32, field: &str) -> String {
     value.unwrap_or_default().trim().to_owned()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bulkhead_tests::{Account, Agent, As, Server, make_key, needs_root, public_half, run};
+use bulkhead_tests::{Account, Agent, As, Server, make_key, needs_root, public_half, run, run_with_input};
 
 /// A server, and an authority that the client's key is certified by.
 struct Certified {
@@ -154,6 +154,16 @@ fn what_a_certificate_does_not_permit_is_forbidden() {
     assert!(String::from_utf8_lossy(&terminal()).contains("/dev/pts/"));
     certified.certify(&["-O", "no-pty"]);
     assert!(!String::from_utf8_lossy(&terminal()).contains("/dev/pts/"));
+    let forwards = || {
+        let (key, target) = (format!("IdentityFile={}", certified.key.display()), certified.server.port);
+        let mut command = certified.server.client("ssh");
+        command.args(["-o", &key, "-W", &format!("127.0.0.1:{target}"), &certified.server.login()]);
+        String::from_utf8_lossy(&run_with_input(&mut command, b"SSH-2.0-x\r\n").stdout).contains("SSH-2.0-")
+    };
+    certified.certify(&[]);
+    assert!(forwards());
+    certified.certify(&["-O", "no-port-forwarding"]);
+    assert!(!forwards());
     certified.certify(&["-O", "force-command=echo forced"]);
     assert_eq!(certified.login("echo asked").as_deref(), Some("forced\n"));
     certified.certify(&["-O", "verify-required"]);
@@ -195,9 +205,9 @@ fn lines_of_authorities() {
     certified.refused_for("forced command options do not match");
 }
 
-/// ssh-keygen takes names apart at commas; an authority of its own does not.
+/// The list is not taken apart at commas either. (Names in certificates: `tests/past_cves/certificates.rs`.)
 #[test]
-fn a_name_with_a_comma_is_one_name() {
+fn a_listed_name_with_a_comma_is_one_name() {
     let certified = Certified::any("AuthorizedPrincipalsFile @SCRATCH@principals\nTrustedUserCAKeys @SCRATCH@ca.pub");
     let (list, name) = (certified.server.scratch.path("principals"), certified.server.account.name.clone());
     fs::write(&list, "web,db\n").unwrap();

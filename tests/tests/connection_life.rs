@@ -107,12 +107,36 @@ fn keys_are_renewed_by_time() {
     assert!(log.matches("SSH2_MSG_NEWKEYS sent").count() > 2, "{log}");
 }
 
-/// The mark of what the server sends to its one client, as ss(8) shows it.
-fn mark(server: &Server) -> Option<String> {
+/// What ss(8) shows of the server's end of its one connection.
+fn shown_by_ss(server: &Server, options: &[&str]) -> String {
     let filter = format!("sport = :{}", server.port);
-    let shown = run(Command::new("ss").args(["-Htni", "--tos", "state", "established"]).arg(filter));
-    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let shown = run(Command::new("ss").args(["-Htn"]).args(options).args(["state", "established"]).arg(filter));
+    String::from_utf8_lossy(&shown.stdout).into_owned()
+}
+
+/// The mark of what the server sends to its one client.
+fn mark(server: &Server) -> Option<String> {
+    let shown = shown_by_ss(server, &["-i", "--tos"]);
     shown.split_whitespace().find_map(|word| word.strip_prefix("tos:").map(str::to_owned))
+}
+
+#[test]
+fn the_system_looks_after_silent_connections() {
+    if !needs_program("the_system_looks_after_silent_connections", "ss") {
+        return;
+    }
+    for (answer, is_watched) in [("yes", true), ("no", false)] {
+        let server = Server::any(&format!("TCPKeepAlive {answer}"));
+        let mut client = server.client("ssh").args(login_and(&server, "sleep 60")).spawn().expect("ssh");
+        server.wait_for_log("Starting session: command");
+        // Until the last answer is acknowledged another timer runs.
+        wait_until("its timer", || {
+            let shown = shown_by_ss(&server, &["-o"]);
+            !shown.contains("timer:(on") && !shown.is_empty() && shown.contains("timer:(keepalive") == is_watched
+        });
+        client.kill().expect("a client");
+        client.wait().expect("its status");
+    }
 }
 
 #[test]

@@ -149,3 +149,17 @@ fn a_session_whose_process_is_killed_is_accounted_without_bytes() {
     let ended = events.iter().find(|event| event["event"] == "SessionEnded").unwrap();
     assert!(ended["fields"]["sent"].is_null() && ended["fields"]["what"] == "command", "{ended}");
 }
+
+#[test]
+fn what_the_listener_says_of_a_connection_has_its_id_too() {
+    let server = Server::any("LoginGraceTime 1\n# bulkhead_config\nEventLog @SCRATCH@/events\n");
+    let file = server.scratch.path("events");
+    let silent = server.connect();
+    wait_until("its time is over", || names(&events(&file)).contains(&"TimeoutBeforeAuthentication"));
+    drop(silent);
+    let events = events(&file);
+    let told = connection_with(&events, "TimeoutBeforeAuthentication");
+    let sources: Vec<&str> = told.iter().map(|event| event["source"].as_str().unwrap()).collect();
+    assert!(sources.contains(&"monitor") && sources.contains(&"listener"), "{told:?}");
+    assert!(told.iter().all(|event| event["peer"] == told[0]["peer"]));
+}

@@ -1,5 +1,8 @@
 //! The method `password` with the shadow database (RFC 4252 section 8).
 
+use std::io::Read;
+use std::process::Stdio;
+
 use bulkhead_tests::{Server, needs_root};
 
 const PASSWORD: &str = "correct horse battery";
@@ -59,6 +62,38 @@ fn switched_off_or_expired() {
     bulkhead_tests::wait_until("the new configuration holds", || lets_in(&server, PASSWORD));
     server.account.change("usermod", &["--expiredate", "1"]);
     assert!(!lets_in(&server, PASSWORD), "the account has ended");
+}
+
+/// Whoever knows an old password may change it, and nothing else.
+#[test]
+fn an_expired_password_gets_nobody_further_than_to_a_new_one() {
+    let Some(server) = server("an_expired_password_gets_nobody_further", "") else { return };
+    for expired in [&["--lastday", "0"][..], &["--lastday", "2020-01-01", "--maxdays", "30"]] {
+        server.account.change("chage", expired);
+        let output = server.ssh_answering(&[PASSWORD], &["-oPreferredAuthentications=password"], "echo in");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("WARNING: Your password has expired.\n"), "{said}");
+        assert!(said.contains("Password change required but no TTY available.\n"), "{said}");
+        assert!(output.stdout.is_empty());
+        assert!(server.ssh(&[], "echo in").stdout == b"in\n", "a key knows no age of passwords, as with theirs");
+    }
+    let name = &server.account.name;
+    server.wait_for_log(&format!("User {name} password has expired (root forced)"));
+    server.wait_for_log(&format!("User {name} password has expired (password aged)"));
+    let mut client = server.answering_client(&[PASSWORD], &["-oPreferredAuthentications=password", "-tt"]);
+    client.arg("echo in").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut client = client.spawn().expect("ssh");
+    // passwd(1) asks and waits.
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    let mut stdout = client.stdout.take().expect("a pipe");
+    while !said.ends_with(b"urrent password: ") && stdout.read(&mut byte).is_ok_and(|count| count == 1) {
+        said.extend(byte);
+    }
+    client.kill().and_then(|()| client.wait()).expect("the client");
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(said.contains("You must change your password now and log in again!"), "{said}");
+    assert!(said.ends_with("urrent password: ") && !said.contains("\nin"), "passwd(1) runs, and nothing else: {said}");
 }
 
 #[test]

@@ -161,3 +161,29 @@ fn nothing_in_a_jail_is_executed() {
     let shell = run_with_input(server.client("ssh").arg(server.login()), b"/program /trace\n");
     assert!(!shell.status.success() && !trace.exists(), "{shell:?}");
 }
+
+/// What a dry run says is what a login gets.
+#[test]
+fn the_dry_run_shows_every_component_and_the_jail() {
+    if !needs_root("the_dry_run_shows_every_component_and_the_jail") {
+        return;
+    }
+    let server = confined(0o775);
+    let jail = server.scratch.path("jail");
+    let explain = || {
+        let question = format!("user={},addr=127.0.0.1", server.account.name);
+        let sshd = bulkhead_tests::binaries().join("sshd");
+        let config = server.scratch.path("sshd_config");
+        let output = run(std::process::Command::new(sshd).arg("-f").arg(config).args(["--explain", &question]));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let told = explain();
+    assert!(told.contains(&format!("bad ownership or modes for chroot directory \"{}\"", jail.display())), "{told}");
+    assert!(told.contains(&format!("and has mode 0775: chmod go-w {}", jail.display())), "{told}");
+    fs::set_permissions(&jail, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(server.scratch.path("bulkhead_config"), "Match all\n SftpJail /files\n").unwrap();
+    assert!(explain().contains("SftpJail: /files: No such file or directory"), "{}", explain());
+    fs::create_dir(jail.join("files")).unwrap();
+    let told = explain();
+    assert!(told.contains("/files can be opened") && told.contains("are root's alone"), "{told}");
+}

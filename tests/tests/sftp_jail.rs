@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Output;
 
-use bulkhead_tests::{Account, As, Server, has_python_module, needs_root};
+use bulkhead_tests::{Account, As, Server, has_python_module, needs_root, run};
 
 /// A server whose logins are jailed in `files` in their home.
 fn jailed(who: As, account: Account, sftp: &str) -> Server {
@@ -96,6 +96,8 @@ fn nothing_leads_out() {
     assert!(!home.join("new").exists() && !stolen.exists());
     let shown = text(&server.sftp(&[], "cd relative\npwd\ncd /..\npwd\n"));
     assert_eq!(shown.matches("Remote working directory: /\n").count(), 2, "{shown}");
+    let forwarded = server.ssh(&["-W", &format!("127.0.0.1:{}", server.port)], "");
+    assert!(!forwarded.status.success() && !text(&forwarded).contains("SSH-2.0"), "{}", text(&forwarded));
 }
 
 #[test]
@@ -144,6 +146,15 @@ fn without_forced_sftp_there_is_no_login_and_no_good_configuration() {
     assert!(!output.status.success() && !text(&output).contains("hello"), "{}", text(&output));
     assert!(text(&output).contains("cannot be used"), "{}", text(&output));
     server.wait_for_log("SftpJail does not hold: sshd_config does not force internal-sftp");
+    let here = "Match User *\n SftpJail /no/such/%u\n";
+    fs::write(server.scratch.path("bulkhead_config"), here).unwrap();
+    let sshd = bulkhead_tests::binaries().join("sshd");
+    let strict = run(std::process::Command::new(sshd)
+        .arg("-t")
+        .arg("--strict")
+        .arg("-f")
+        .arg(server.scratch.path("sshd_config")));
+    assert!(text(&strict).contains("SftpJail /no/such: No such file or directory"), "{}", text(&strict));
     fs::write(server.scratch.path("bulkhead_config"), "Match Group x\n SftpJail /srv\n").unwrap();
     let tested = server.test_configuration();
     assert_eq!(tested.status.code(), Some(255), "{}", text(&tested));
@@ -169,7 +180,7 @@ fn a_jail_that_the_user_could_choose_is_refused() {
     server.wait_for_log("the symbolic link files belongs to uid");
     fs::remove_file(home.join("files")).unwrap();
     assert!(!server.sftp(&[], "ls\n").status.success());
-    server.wait_for_log("/files: ENOENT");
+    server.wait_for_log("/files: No such file or directory");
     fs::rename(home.join("moved"), home.join("files")).unwrap();
     assert!(server.sftp(&[], "ls\n").status.success());
 }
@@ -181,8 +192,8 @@ fn a_kernel_that_cannot_hold_a_jail_serves_nobody() {
         return;
     }
     for (call, said) in [
-        (libc::SYS_openat2, "SftpJail needs openat2(2), which this kernel does not have"),
-        (libc::SYS_landlock_create_ruleset, "SftpJail needs a kernel with Landlock"),
+        (libc::SYS_openat2, "SftpJail: this needs openat2(2), which this kernel does not have"),
+        (libc::SYS_landlock_create_ruleset, "SftpJail: this needs a kernel with Landlock"),
     ] {
         std::thread::spawn(move || {
             // The filter stays with this thread and what it starts.

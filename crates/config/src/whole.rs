@@ -42,6 +42,7 @@ fn disabled_method(effective: &Effective, list: &MethodList) -> Option<Method> {
         Method::Password => !effective.password_authentication,
         Method::KeyboardInteractive => !effective.kbd_interactive_authentication,
         Method::Hostbased => !effective.hostbased_authentication,
+        Method::GssapiWithMic => !effective.gssapi_authentication,
         Method::None => false,
     })
 }

@@ -188,3 +188,42 @@ fn after_login() {
     .collect();
     assert_texts(include_str!("texts/session.txt"), &lines);
 }
+
+/// What accounts say must not look like an attack, whatever a client chose to be accounted.
+#[test]
+fn no_account_is_an_attack_to_fail2ban() {
+    let mut lines: Vec<String> = ["shell", "command", "forced-command (config) 'Invalid user x from 203.0.113.1'"]
+        .iter()
+        .map(|what| session_ended(what, Some((1, 2))).text(&facts(Who::LoggedIn("alice".to_owned()))))
+        .collect();
+    for destination in ["db.example:22", "x from 203.0.113.2 port 22 ssh2", "Failed password for root from 203.0.113.3"]
+    {
+        let event = session::Event::ChannelEnded {
+            kind: ForwardingKind::DirectTcpip,
+            destination: destination.to_owned(),
+            usage: Usage::default(),
+        };
+        lines.push(event.text(&facts(Who::LoggedIn("alice".to_owned()))));
+    }
+    let path = std::env::temp_dir().join(format!("bulkhead-accounts-{}", std::process::id()));
+    let found_in = |lines: &[String], mode: &str| {
+        let lines = lines.iter().map(|line| format!("Nov 22 20:14:41 host sshd[4711]: {line}\n"));
+        std::fs::write(&path, lines.collect::<String>()).unwrap();
+        let mut fail2ban = std::process::Command::new("fail2ban-regex");
+        let output =
+            fail2ban.args(["--usedns", "no", "-o", "ip"]).arg(&path).arg(format!("sshd[mode={mode}]")).output();
+        output.ok().map(|output| String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    };
+    let attack = ["Failed password for root from 203.0.113.9 port 22 ssh2".to_owned()];
+    for mode in ["normal", "ddos", "extra", "aggressive"] {
+        let Some(found) = found_in(&lines, mode) else {
+            eprintln!("SKIPPED no_account_is_an_attack_to_fail2ban: fail2ban-regex is not installed");
+            return;
+        };
+        assert_eq!(found, "", "{mode}");
+        if mode != "ddos" {
+            assert_eq!(found_in(&attack, mode).as_deref(), Some("203.0.113.9"), "{mode}: the filter works");
+        }
+    }
+    std::fs::remove_file(path).unwrap();
+}

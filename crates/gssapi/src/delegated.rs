@@ -81,7 +81,7 @@ impl Delegated {
         let cache = CString::new(cache).map_err(|_| GssError::Failed("a cache's name holds a NUL".to_owned()))?;
         let pair = RawPair { key: c"ccache".as_ptr(), value: cache.as_ptr() };
         let place = RawPairs { count: 1, elements: &raw const pair };
-        let (overwrite, make_default): (u32, u32) = (1, 1);
+        let (overwrite, make_default): (u32, u32) = (1, 0);
         let (mechanism, mut minor, mut usage): (_, _, c_int) = (kerberos(), 0, 0);
         // SAFETY: all pointers lead to values that outlive the call, or are null where the library allows it.
         let major = unsafe {

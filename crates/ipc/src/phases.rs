@@ -6,6 +6,7 @@
 //! | [`NamingUser`] | `sshd-preauth` | the one look-up of a user |
 //! | [`Authenticating`] | `sshd-preauth` | the monitor's decision |
 //! | [`Dialogue`] | `sshd-preauth` | the end of one `keyboard-interactive`, then [`Authenticating`] goes on |
+//! | [`GssapiExchange`] | `sshd-preauth` | the end of one `gssapi-with-mic`, then [`Authenticating`] goes on |
 //! | [`HandingOver`] | `sshd-preauth` | the transport's state |
 //! | [`LoggedIn`] | `sshd-session` | the connection |
 //!
@@ -35,6 +36,10 @@ pub struct Authenticating;
 /// A user answers questions (RFC 4256). In this phase nothing else can be tried.
 #[derive(Debug)]
 pub struct Dialogue;
+
+/// A user shows Kerberos tickets (RFC 4462 section 3). In this phase nothing else can be tried.
+#[derive(Debug)]
+pub struct GssapiExchange;
 
 /// The monitor has let the user in; the state of the transport is under way.
 #[derive(Debug)]
@@ -78,6 +83,12 @@ impl Phase for Dialogue {
     type Request = DialogueRequest;
     type Answer = DialogueAnswer;
     const NUMBER: u8 = 6;
+}
+
+impl Phase for GssapiExchange {
+    type Request = GssapiRequest;
+    type Answer = GssapiAnswer;
+    const NUMBER: u8 = 7;
 }
 
 /// Before any user is named.
@@ -192,6 +203,12 @@ pub enum AuthenticatingRequest {
         /// Submethods that the client would like, separated by commas; empty for any.
         devices: String,
     },
+    /// `gssapi-with-mic` (RFC 4462 section 3.2). Answered by [`AuthenticatingAnswer::SendTokens`], which opens
+    /// [`GssapiExchange`], or like any other attempt.
+    BeginGssapi {
+        /// Whether Kerberos is among the mechanisms that the client names.
+        kerberos: bool,
+    },
     /// A method that is not offered, or a request that makes no sense: it counts as a failure.
     Unusable {
         /// The method's name, for the log.
@@ -233,6 +250,8 @@ pub enum AuthenticatingAnswer {
     Ask(Questions),
     /// The key of a query would do: SSH_MSG_USERAUTH_PK_OK.
     KeyWouldDo,
+    /// Kerberos it is: SSH_MSG_USERAUTH_GSSAPI_RESPONSE. Opens [`GssapiExchange`].
+    SendTokens,
     /// SSH_MSG_USERAUTH_FAILURE.
     Failed {
         /// Methods that can continue.
@@ -288,6 +307,43 @@ pub enum DialogueAnswer {
     Ask(Questions),
     /// That was all: [`Authenticating`] goes on. Unless the dialogue was abandoned, its outcome follows there.
     Over,
+}
+
+/// Tokens of GSS-API (RFC 4462 section 3): only Kerberos knows what is in them.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum GssapiRequest {
+    /// Something for the log. Not answered.
+    Record(events::preauth::Event),
+    /// A token, of at most [`MAX_GSSAPI_TOKEN`] bytes. Answered by [`GssapiAnswer::Token`] or [`GssapiAnswer::Over`].
+    Token(Vec<u8>),
+    /// After the last token: a message integrity code over this session and what is asked for, of at most
+    /// [`MAX_GSSAPI_TOKEN`] bytes. Answered by [`GssapiAnswer::Over`].
+    Mic(Vec<u8>),
+    /// The client's Kerberos says no. Answered by [`GssapiAnswer::Over`].
+    GiveUp,
+    /// The client tries something else instead. Answered by [`GssapiAnswer::Over`].
+    Abandon,
+}
+
+/// Longest token in bytes: what fits a packet before login (RFC 4253 section 6.1). Tickets of accounts in hundreds of
+/// groups have about half of it.
+pub const MAX_GSSAPI_TOKEN: usize = 32 * 1024;
+
+/// To [`GssapiRequest`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GssapiAnswer {
+    /// A token for the client; may be empty where it needs none.
+    Token {
+        /// The token.
+        token: Vec<u8>,
+        /// Both sides know each other: a MIC must follow.
+        complete: bool,
+    },
+    /// That was all: [`Authenticating`] goes on. Unless the exchange was abandoned, its outcome follows there.
+    Over {
+        /// For SSH_MSG_USERAUTH_GSSAPI_ERRTOK; empty when there is nothing to tell.
+        error_token: Vec<u8>,
+    },
 }
 
 /// The one thing left to do for the process before login.

@@ -62,7 +62,8 @@ pub struct TunnelGrant {
 /// (CVE-2025-32728, CVE-2026-59999), ForceCommand beats the credential's command.
 #[must_use]
 pub fn grants(effective: &Effective, restrictions: &Restrictions) -> Grants {
-    let forwarding = !effective.disable_forwarding;
+    // What is forwarded is opened outside of a jail: Unix sockets are files, too.
+    let forwarding = !effective.disable_forwarding && effective.sftp_jail.is_none();
     let ports = forwarding && restrictions.port_forwarding;
     let forced_command = forced_command(effective, restrictions);
     Grants {

@@ -32,8 +32,34 @@ pub fn forces_internal_sftp(effective: &Effective) -> bool {
 }
 
 /// Whether a symbolic link on the way to a jail is followed: whoever can put a link there chooses the jail, so it must be
-/// root's, or the server's own user's (`server_uid`) where that is who serves.
-#[must_use]
-pub fn follows_link_to_jail(link_uid: u32, server_uid: u32) -> bool {
-    link_uid == 0 || link_uid == server_uid
+/// root's, or the server's own user's (`server_uid`) where that is who serves. `link` is its last component.
+pub fn link_to_jail(link: &str, uid: u32, server_uid: u32) -> Verdict {
+    let link = link.to_owned();
+    if uid == 0 || uid == server_uid {
+        Verdict::allowed(vec![Step::JailLinkTrusted { link, uid }], ())
+    } else {
+        Verdict::refused(Vec::new(), Refusal::JailLinkUntrusted { link, uid })
+    }
+}
+
+/// The jail that was looked for, as [`link_to_jail`] allowed: it was opened, or the system has said why it cannot be.
+pub fn jail_opened<Directory>(steps: Vec<Step>, opened: Result<Directory, String>) -> Verdict<Directory> {
+    match opened {
+        Ok(directory) => Verdict::allowed(steps, directory),
+        Err(why) => Verdict::refused(steps, Refusal::JailUnusable { why }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_but_root_and_the_server_chooses_a_jail() {
+        for (uid, server, trusted) in
+            [(0, 0, true), (1000, 0, false), (1000, 1000, true), (0, 1000, true), (1, 1000, false)]
+        {
+            assert_eq!(link_to_jail("files", uid, server).is_allowed(), trusted, "{uid} {server}");
+        }
+    }
 }

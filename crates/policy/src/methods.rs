@@ -5,7 +5,8 @@ use settings::values::{Method, MethodStep};
 use thiserror::Error;
 
 /// The order in which methods are offered to the client.
-const OFFERED: [Method; 4] = [Method::PublicKey, Method::Password, Method::KeyboardInteractive, Method::Hostbased];
+const OFFERED: [Method; 5] =
+    [Method::PublicKey, Method::GssapiWithMic, Method::Password, Method::KeyboardInteractive, Method::Hostbased];
 
 /// Which methods are still to succeed in one login.
 #[derive(Debug, Clone, PartialEq, Eq)]

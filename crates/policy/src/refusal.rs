@@ -154,6 +154,13 @@ pub enum Refusal {
         /// The component.
         path: PathBuf,
     },
+    /// Neither `~/.k5login` nor the principal's own name makes it the account.
+    PrincipalNotAuthorized {
+        /// The account.
+        user: String,
+        /// As Kerberos writes it.
+        principal: String,
+    },
     /// A host does not vouch for its user here.
     Hostbased(HostbasedRefusal),
     /// ChrootDirectory is a relative path.
@@ -181,6 +188,13 @@ pub enum Refusal {
     },
     /// SftpJail where ForceCommand is not internal-sftp.
     JailWithoutForcedSftp,
+    /// A symbolic link on the way to SftpJail belongs to somebody who could choose another directory.
+    JailLinkUntrusted {
+        /// Its last component.
+        link: String,
+        /// Its owner.
+        uid: u32,
+    },
     /// SftpJail names nothing that can be used.
     JailUnusable {
         /// Why.
@@ -231,6 +245,7 @@ impl Refusal {
         match self {
             Self::JailWithoutForcedSftp
             | Self::JailUnusable { .. }
+            | Self::JailLinkUntrusted { .. }
             | Self::ChrootNotAbsolute
             | Self::ChrootUnreachable { .. }
             | Self::ChrootNotADirectory { .. }
@@ -302,6 +317,9 @@ impl fmt::Display for Refusal {
             Self::NotARegularFile { path } => {
                 write!(out, "Authentication refused: {} is not a regular file", path.display())
             }
+            Self::PrincipalNotAuthorized { user, principal } => {
+                write!(out, "krb5 principal {principal} is not authorized to {user}")
+            }
             Self::Hostbased(refusal) => write!(out, "{refusal}"),
             Self::ChrootNotAbsolute => out.write_str("chroot path does not begin at root"),
             Self::ChrootUnreachable { path, error } => write!(out, "safely_chroot: stat(\"{path}\"): {error}"),
@@ -313,6 +331,11 @@ impl fmt::Display for Refusal {
             }
             Self::JailWithoutForcedSftp => out.write_str(
                 "SftpJail does not hold: sshd_config does not force internal-sftp for this login (ForceCommand internal-sftp)",
+            ),
+            Self::JailLinkUntrusted { link, uid } => write!(
+                out,
+                "SftpJail: the symbolic link {link} belongs to uid {uid}, who could choose another directory: \
+                 give it to root (chown -h root), or name the directory itself"
             ),
             Self::JailUnusable { why } => write!(out, "SftpJail: {why}"),
             Self::TooManyLogins { limit } => write!(out, "MaxSessionsPerUser: no further session beside {limit}"),

@@ -22,7 +22,9 @@ pub fn root_login(
     let allowed = match effective.permit_root_login {
         PermitRootLogin::Yes => true,
         PermitRootLogin::No => false,
-        PermitRootLogin::ProhibitPassword => matches!(method, Method::PublicKey | Method::Hostbased),
+        PermitRootLogin::ProhibitPassword => {
+            matches!(method, Method::PublicKey | Method::Hostbased | Method::GssapiWithMic)
+        }
         PermitRootLogin::ForcedCommandsOnly => restrictions.forced_command.is_some(),
     };
     if allowed {

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use keys::{Certificate, FingerprintHash};
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateStep, ComponentFacts, HostbasedStep, Refusal, Weight};
+use crate::{CertificateRefusal, ComponentFacts, HostbasedStep, Refusal, Weight};
 
 /// One step of a decision. Where OpenSSH logs the same fact, `Display` is its text. No step tells what another key's
 /// line forces or restricts (CVE-2012-0814).
@@ -132,8 +133,104 @@ pub enum Step {
         /// What the option stands in front of.
         place: String,
     },
-    /// A step about a certificate.
-    Certificate(CertificateStep),
+    /// The file of TrustedUserCAKeys cannot be read: it trusts nobody.
+    AuthoritiesUnknown {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// A file lists the authority of the certificate.
+    AuthorityTrusted {
+        /// Type and fingerprint.
+        authority: String,
+        /// The file.
+        file: String,
+    },
+    /// A file does not list the authority of the certificate.
+    AuthorityNotListed {
+        /// Type and fingerprint.
+        authority: String,
+        /// The file.
+        file: String,
+    },
+    /// A list is looked through for one of the certificate's names.
+    PrincipalsTried {
+        /// The file.
+        file: String,
+    },
+    /// A line of the list is one of the certificate's names.
+    PrincipalMatches {
+        /// `FILE:LINE`
+        place: String,
+        /// The name.
+        principal: String,
+    },
+    /// The certificate is a user's, it is valid now, and for the right name.
+    CertificateHolds {
+        /// The first second, since 1970 in UTC.
+        valid_after: u64,
+        /// The first second at which it no longer is.
+        valid_before: u64,
+        /// Its names.
+        principals: Vec<String>,
+    },
+    /// An extension that is not known: it permits nothing.
+    ExtensionUnknown {
+        /// Its name.
+        extension: String,
+    },
+    /// An option of the certificate makes it unusable.
+    CertificateOptionsInvalid {
+        /// Which, and why.
+        error: String,
+    },
+    /// `source-address` of the certificate does not hold.
+    NotFromPermittedSource {
+        /// `cert`, or `FILE:LINE` of the authority's line.
+        place: String,
+        /// The account.
+        user: String,
+        /// The peer's address.
+        address: String,
+    },
+    /// A certificate of a trusted authority is refused.
+    CertificateRefused {
+        /// Its key id.
+        key_id: String,
+        /// Its serial number.
+        serial: u64,
+        /// The authority's type.
+        authority: String,
+        /// The authority's fingerprint.
+        fingerprint: String,
+        /// `FILE:LINE` of the authority's line; none when it is one of TrustedUserCAKeys.
+        via: Option<String>,
+        /// Why.
+        reason: CertificateRefusal,
+    },
+    /// A certificate is accepted for its authority in TrustedUserCAKeys.
+    CertificateAccepted {
+        /// Its key id.
+        key_id: String,
+        /// Its serial number.
+        serial: u64,
+        /// Type and fingerprint of its authority.
+        authority: String,
+        /// The file.
+        file: String,
+    },
+    /// A certificate is accepted for its authority's line in a file of keys.
+    CertificateAcceptedByLine {
+        /// Its key id.
+        key_id: String,
+        /// Its serial number.
+        serial: u64,
+        /// Type and fingerprint of its authority.
+        authority: String,
+        /// `FILE:LINE`
+        place: String,
+    },
     /// PermitRootLogin does not stand against it.
     RootAllowed {
         /// Its value.
@@ -157,6 +254,13 @@ pub enum Step {
         /// Its permission bits.
         mode: u32,
     },
+    /// A principal may be the account.
+    PrincipalAuthorized {
+        /// The account.
+        user: String,
+        /// As Kerberos writes it.
+        principal: String,
+    },
     /// A step of a host-based login.
     Hostbased(HostbasedStep),
     /// A component of ChrootDirectory that others than root could change.
@@ -170,6 +274,13 @@ pub enum Step {
     ChrootComponentNoDirectory {
         /// The component.
         path: String,
+    },
+    /// A symbolic link on the way to SftpJail is one that may be followed.
+    JailLinkTrusted {
+        /// Its last component.
+        link: String,
+        /// Its owner.
+        uid: u32,
     },
     /// SftpJail, its tokens replaced.
     JailNamed {
@@ -198,17 +309,43 @@ pub enum AccountListKeyword {
 }
 
 impl Step {
+    pub(crate) fn certificate_refused(
+        certificate: &Certificate,
+        hash: FingerprintHash,
+        via: Option<String>,
+        reason: CertificateRefusal,
+    ) -> Self {
+        let authority = certificate.authority();
+        Self::CertificateRefused {
+            key_id: certificate.key_id().to_owned(),
+            serial: certificate.serial(),
+            authority: authority.key_type().short_name().to_owned(),
+            fingerprint: authority.fingerprint(hash),
+            via,
+            reason,
+        }
+    }
+
     /// At which level the log writes it.
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self {
             Self::Refused(refusal) => refusal.weight(),
+            Self::PrincipalAuthorized { .. } => Weight::Info,
             Self::Hostbased(step) => step.weight(),
             Self::ChrootComponentUnsound { .. } | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
-            Self::Certificate(step) => step.weight(),
-            Self::LineRefuses { .. } | Self::LineUnusable { important: true, .. } => Weight::Error,
-            Self::NotFromPermittedHost { .. } | Self::PasswordExpired { .. } => Weight::Info,
-            Self::KeyAccepted { .. } => Weight::Verbose,
+            Self::LineRefuses { .. }
+            | Self::LineUnusable { important: true, .. }
+            | Self::AuthoritiesUnknown { .. }
+            | Self::CertificateOptionsInvalid { .. }
+            | Self::CertificateRefused { .. } => Weight::Error,
+            Self::NotFromPermittedHost { .. }
+            | Self::NotFromPermittedSource { .. }
+            | Self::ExtensionUnknown { .. }
+            | Self::PasswordExpired { .. } => Weight::Info,
+            Self::KeyAccepted { .. } | Self::CertificateAccepted { .. } | Self::CertificateAcceptedByLine { .. } => {
+                Weight::Verbose
+            }
             Self::RootAllowed { setting } if setting == "forced-commands-only" => Weight::Info,
             _ => Weight::Debug,
         }
@@ -249,7 +386,41 @@ impl fmt::Display for Step {
                 write!(out, "{place}: the authority is there without cert-authority")
             }
             Self::CertAuthorityMisplaced { place } => write!(out, "{place}: cert-authority flag invalid here"),
-            Self::Certificate(step) => write!(out, "{step}"),
+            Self::AuthoritiesUnknown { file, error } => write!(out, "Cannot read TrustedUserCAKeys {file}: {error}"),
+            Self::AuthorityTrusted { authority, file } => write!(out, "CA {authority} is listed in {file}"),
+            Self::AuthorityNotListed { authority, file } => write!(out, "CA {authority} is not listed in {file}"),
+            Self::PrincipalsTried { file } => write!(out, "trying authorized principals file {file}"),
+            Self::PrincipalMatches { place, principal } => write!(out, "{place}: matched principal \"{principal}\""),
+            Self::CertificateHolds { valid_after, valid_before, principals } => write!(
+                out,
+                "the certificate is a user's, valid from {valid_after} until before {valid_before} (seconds since \
+                 1970), for {principals:?}"
+            ),
+            Self::ExtensionUnknown { extension } => {
+                write!(out, "Certificate extension \"{extension}\" is not supported")
+            }
+            Self::CertificateOptionsInvalid { error } => out.write_str(error),
+            Self::NotFromPermittedSource { place, user, address } => write!(
+                out,
+                "{place}: Authentication tried for {user} with valid certificate but not from a permitted source \
+                 address ({address})."
+            ),
+            Self::CertificateRefused { key_id, serial, authority, fingerprint, via, reason } => {
+                let via = via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
+                write!(
+                    out,
+                    "Refusing certificate ID \"{key_id}\" serial={serial} signed by {authority} CA {fingerprint}{via}: \
+                     {reason}"
+                )
+            }
+            Self::CertificateAccepted { key_id, serial, authority, file } => {
+                let authority = authority.replacen(' ', " CA ", 1);
+                write!(out, "Accepted certificate ID \"{key_id}\" (serial {serial}) signed by {authority} via {file}")
+            }
+            Self::CertificateAcceptedByLine { key_id, serial, authority, place } => write!(
+                out,
+                "Accepted certificate ID \"{key_id}\" (serial {serial}) signed by CA {authority} found at {place}"
+            ),
             Self::RootAllowed { setting } if setting == "forced-commands-only" => {
                 out.write_str("Root login accepted for forced command.")
             }
@@ -260,6 +431,9 @@ impl fmt::Display for Step {
             Self::ComponentUnsound { path, uid, mode } => {
                 write!(out, "{} belongs to uid {uid} and has mode {mode:04o}: unsafe", path.display())
             }
+            Self::PrincipalAuthorized { user, principal } => {
+                write!(out, "Authorized to {user}, krb5 principal {principal} (krb5_kuserok)")
+            }
             Self::Hostbased(step) => write!(out, "{step}"),
             Self::ChrootComponentUnsound { component, command } => {
                 let shown = component.path.trim_end_matches('/');
@@ -267,6 +441,9 @@ impl fmt::Display for Step {
                 write!(out, "ChrootDirectory: {shown} {}: {command}", component.owner_and_mode())
             }
             Self::ChrootComponentNoDirectory { path } => write!(out, "ChrootDirectory: {path} is not a directory"),
+            Self::JailLinkTrusted { link, uid } => {
+                write!(out, "SftpJail: the symbolic link {link} belongs to uid {uid} and is followed")
+            }
             Self::JailNamed { directory } => {
                 write!(out, "internal-sftp is forced, so it may be kept in SftpJail {}", directory.display())
             }

@@ -59,5 +59,11 @@ settings_of_one_process! {
         sftp_atomic_uploads: bool = SftpAtomicUploads,
         /// Whether uploaded files are summed up.
         sftp_upload_sha256: bool = SftpUploadSha256,
+        /// Files and directories open at once.
+        sftp_max_open_files: Option<u32> = SftpMaxOpenFiles,
+        /// Bytes a second from the client.
+        sftp_upload_rate: Option<u64> = SftpUploadRate,
+        /// Bytes a second to the client.
+        sftp_download_rate: Option<u64> = SftpDownloadRate,
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use nix::dir::Dir;
 
 use crate::serve::Upload;
+use crate::surroundings::{HandleInUse, HandleLimit};
 
 /// An open file.
 #[derive(Debug)]
@@ -44,13 +45,13 @@ pub(crate) enum Opened {
 pub(crate) struct Handles<T = Opened> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
-    at_most: u32,
+    limit: HandleLimit,
 }
 
 #[derive(Debug)]
 struct Slot<T> {
     uses: u32,
-    opened: Option<T>,
+    opened: Option<(T, HandleInUse)>,
 }
 
 /// Slot and use, four bytes each.
@@ -61,19 +62,20 @@ pub(crate) type Handle = [u8; 8];
 pub(crate) struct TableFull<T>(pub(crate) T);
 
 impl<T> Handles<T> {
-    pub(crate) fn new(at_most: u32) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), at_most }
+    pub(crate) fn new(limit: HandleLimit) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), limit }
     }
 
     pub(crate) fn at_most(&self) -> u32 {
-        self.at_most
+        self.limit.at_most()
     }
 
     pub(crate) fn insert(&mut self, opened: T) -> Result<Handle, TableFull<T>> {
+        let Some(in_use) = self.limit.take() else { return Err(TableFull(opened)) };
         let Some(number) = self.free.pop().or_else(|| self.new_slot()) else { return Err(TableFull(opened)) };
         match usize::try_from(number).ok().and_then(|index| self.slots.get_mut(index)) {
             Some(slot) => {
-                slot.opened = Some(opened);
+                slot.opened = Some((opened, in_use));
                 Ok(encode(number, slot.uses))
             }
             None => Err(TableFull(opened)),
@@ -81,12 +83,12 @@ impl<T> Handles<T> {
     }
 
     pub(crate) fn find(&mut self, handle: &[u8]) -> Option<&mut T> {
-        self.slot(handle)?.opened.as_mut()
+        Some(&mut self.slot(handle)?.opened.as_mut()?.0)
     }
 
     pub(crate) fn remove(&mut self, handle: &[u8]) -> Option<T> {
         let slot = self.slot(handle)?;
-        let opened = slot.opened.take()?;
+        let (opened, _) = slot.opened.take()?;
         slot.uses = slot.uses.wrapping_add(1);
         let (number, _) = decode(handle)?;
         self.free.push(number);
@@ -95,21 +97,21 @@ impl<T> Handles<T> {
 
     /// Everything that is open, in the order of the slots.
     pub(crate) fn into_opened(self) -> impl Iterator<Item = T> {
-        self.slots.into_iter().filter_map(|slot| slot.opened)
+        self.slots.into_iter().filter_map(|slot| slot.opened).map(|(opened, _)| opened)
     }
 
     /// Everything that is open, in the order of the slots.
     pub(crate) fn opened(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.opened.as_ref())
+        self.slots.iter().filter_map(|slot| slot.opened.as_ref()).map(|(opened, _)| opened)
     }
 
     /// Everything that is open, in the order of the slots.
     pub(crate) fn opened_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slots.iter_mut().filter_map(|slot| slot.opened.as_mut())
+        self.slots.iter_mut().filter_map(|slot| slot.opened.as_mut()).map(|(opened, _)| opened)
     }
 
     fn new_slot(&mut self) -> Option<u32> {
-        let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < self.at_most)?;
+        let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < self.limit.at_most())?;
         self.slots.push(Slot { uses: 0, opened: None });
         Some(number)
     }
@@ -171,11 +173,24 @@ mod tests {
         prop::collection::vec(step, 0..200)
     }
 
+    #[test]
+    fn tables_with_one_limit_count_together() {
+        let limit = HandleLimit::new(2);
+        let (mut one, mut other) = (Handles::new(limit.clone()), Handles::new(limit.clone()));
+        let handle = one.insert(1).unwrap();
+        other.insert(2).unwrap();
+        assert_eq!((one.insert(3), other.insert(4)), (Err(TableFull(3)), Err(TableFull(4))));
+        one.remove(&handle);
+        assert!(other.insert(5).is_ok());
+        drop(other);
+        assert!(limit.take().is_some());
+    }
+
     proptest! {
         #[test]
         fn a_handle_names_what_it_was_given_for_until_it_is_closed(steps in steps()) {
             const AT_MOST: u32 = 5;
-            let mut table = Handles::new(AT_MOST);
+            let mut table = Handles::new(HandleLimit::new(AT_MOST));
             let mut given: Vec<Handle> = Vec::new();
             let mut open: HashMap<Handle, usize> = HashMap::new();
             for step in steps {

@@ -80,4 +80,4 @@ pub use options::{Asked, Options, OptionsError, request_names, usage};
 pub use queue::ByteQueue;
 pub use server::{LARGEST_PACKET, Progress, Server, SftpError};
 pub use status::Status;
-pub use surroundings::{Client, Digest, Surroundings, Uploads};
+pub use surroundings::{Client, Digest, HandleLimit, Surroundings, Uploads};

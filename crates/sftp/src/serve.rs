@@ -22,7 +22,7 @@ use crate::queue::ByteQueue;
 use crate::reply;
 use crate::request::Request;
 use crate::status::{Refusal, Status};
-use crate::surroundings::{Client, Surroundings, Uploads};
+use crate::surroundings::{Client, HandleLimit, Surroundings, Uploads};
 use crate::tree::Tree;
 
 pub(crate) use copy::Copying;
@@ -70,7 +70,7 @@ impl Service {
         use std::os::unix::ffi::OsStrExt;
         let mut service = Self {
             tree: Tree::new(client.jail.clone(), options.umask, options.file_mode),
-            handles: Handles::new(client.open_handles),
+            handles: Handles::new(client.open_handles.clone()),
             names: Names::default(),
             user: client.user.clone(),
             uid: client.uid,
@@ -173,7 +173,7 @@ impl Service {
 
     /// The client is gone: what it left open is closed and named, and then `last_words` are said.
     pub(crate) fn close_everything(mut self, around: &mut impl Surroundings, last_words: SftpEvent) {
-        let mut handles = std::mem::replace(&mut self.handles, Handles::new(0));
+        let mut handles = std::mem::replace(&mut self.handles, Handles::new(HandleLimit::new(0)));
         for opened in handles.opened_mut() {
             if let Opened::File(file) = opened
                 && let Some(upload) = file.upload.take()

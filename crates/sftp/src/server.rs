@@ -29,6 +29,8 @@ pub enum Progress {
     OutputFull,
     /// A long copy on the server is under way: serve again soon, other work may go first.
     Busy,
+    /// As many bytes of requests as were allowed have been served; more may wait. Serve again when more are allowed.
+    Paused,
 }
 
 /// The peer broke the protocol in a way that leaves nothing to answer: end the session.
@@ -109,7 +111,18 @@ impl Server {
         output: &mut ByteQueue,
         output_limit: usize,
     ) -> Result<Progress, SftpError> {
-        let served = self.serve_requests(surroundings, output, output_limit);
+        self.serve_some(surroundings, output, output_limit, usize::MAX)
+    }
+
+    /// The same for so many bytes of requests; the last request may go beyond them.
+    pub fn serve_some(
+        &mut self,
+        surroundings: &mut impl Surroundings,
+        output: &mut ByteQueue,
+        output_limit: usize,
+        input_limit: usize,
+    ) -> Result<Progress, SftpError> {
+        let served = self.serve_requests(surroundings, output, output_limit, input_limit);
         if served.is_err() {
             let event = SftpEvent::BadMessage { user: self.user.clone(), address: self.address.clone() };
             self.service.log(surroundings, event);
@@ -133,7 +146,9 @@ impl Server {
         around: &mut S,
         output: &mut ByteQueue,
         output_limit: usize,
+        input_limit: usize,
     ) -> Result<Progress, SftpError> {
+        let mut served = 0_usize;
         loop {
             if let Some(copying) = self.copying.take() {
                 let mut to = Exchange { id: copying.id, around, output };
@@ -146,6 +161,9 @@ impl Server {
             let Some(packet) = next_packet(self.input.pending())? else { return Ok(Progress::NeedsInput) };
             if output.len() >= output_limit {
                 return Ok(Progress::OutputFull);
+            }
+            if served >= input_limit {
+                return Ok(Progress::Paused);
             }
             let length = packet.len().saturating_add(LENGTH_FIELD);
             let mut reader = Reader::new(packet);
@@ -163,6 +181,7 @@ impl Server {
                 return Err(SftpError::BeforeInit(number));
             }
             self.input.consumed(length);
+            served = served.saturating_add(length);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the protocol needs from the process that serves it.
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::event::SftpEvent;
 use crate::jail::Jail;
@@ -60,7 +62,43 @@ pub struct Client {
     pub address: String,
     /// Most files and directories open at once; OPEN and OPENDIR fail beyond it. The soft limit of open files less
     /// what the process needs itself (theirs: 5).
-    pub open_handles: u32,
+    pub open_handles: HandleLimit,
     /// Bytes of requests that wait to be served, at most. At least [`crate::LARGEST_PACKET`] + 4 are accepted.
     pub input_limit: usize,
+}
+
+/// How many files and directories may be open; clones count together.
+#[derive(Debug, Clone)]
+pub struct HandleLimit {
+    at_most: u32,
+    in_use: Rc<Cell<u32>>,
+}
+
+impl HandleLimit {
+    /// So many, none of them in use.
+    #[must_use]
+    pub fn new(at_most: u32) -> Self {
+        Self { at_most, in_use: Rc::default() }
+    }
+
+    pub(crate) fn at_most(&self) -> u32 {
+        self.at_most
+    }
+
+    /// Takes one, if one is left.
+    pub(crate) fn take(&self) -> Option<HandleInUse> {
+        let in_use = self.in_use.get().checked_add(1).filter(|in_use| *in_use <= self.at_most)?;
+        self.in_use.set(in_use);
+        Some(HandleInUse(Rc::clone(&self.in_use)))
+    }
+}
+
+/// It is given back with the value.
+#[derive(Debug)]
+pub(crate) struct HandleInUse(Rc<Cell<u32>>);
+
+impl Drop for HandleInUse {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }

@@ -90,7 +90,7 @@ proptest! {
             loop {
                 match link.serve(1 << 14) {
                     Ok(Progress::NeedsInput) => break,
-                    Ok(Progress::OutputFull | Progress::Busy) => {}
+                    Ok(Progress::OutputFull | Progress::Busy | Progress::Paused) => {}
                     Err(_) => break 'session,
                 }
             }

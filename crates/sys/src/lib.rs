@@ -20,5 +20,6 @@ pub mod pty;
 pub mod random;
 pub mod resolver;
 pub mod signals;
+pub mod tcp;
 pub mod title;
 pub mod tun;

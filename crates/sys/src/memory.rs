@@ -21,6 +21,16 @@ pub fn keep_little() {
     }
 }
 
+/// Bytes of memory that programs can still get without swapping (`MemAvailable` of proc(5)); `None` where `/proc` is not
+/// mounted.
+#[must_use]
+pub fn free_in_system() -> Option<u64> {
+    let known = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = known.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
 /// Gives every free page back, those between used blocks too. Needs madvise(2), so it comes before a lock-down.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]

@@ -41,6 +41,22 @@ pub struct Negotiated {
     pub compression_out: String,
 }
 
+impl Negotiated {
+    /// One line each for the method, the host key and the two directions, in theirs' words.
+    #[must_use]
+    pub fn lines(&self) -> [String; 4] {
+        let direction = |way: &str, cipher: &str, mac: &str, compression: &str| {
+            format!("kex: {way} cipher: {cipher} MAC: {mac} compression: {compression}")
+        };
+        [
+            format!("kex: algorithm: {}", self.kex),
+            format!("kex: host key algorithm: {}", self.host_key),
+            direction("client->server", &self.cipher_in, &self.mac_in, &self.compression_in),
+            direction("server->client", &self.cipher_out, &self.mac_out, &self.compression_out),
+        ]
+    }
+}
+
 /// Cipher, MAC and compression of one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AgreedDirection {

@@ -60,9 +60,11 @@ fn jail(report: &mut Report, candidate: &Candidate) {
     };
     let chroot = policy::chroot_directory(&candidate.effective, &candidate.facts).ok().flatten();
     let above = chroot.unwrap_or_else(|| "/".into());
-    match crate::jail::open_directory(&above, &directory, &candidate.identity) {
+    let opened = crate::jail::open_directory(&above, &directory, &candidate.identity);
+    report.log_steps(&opened.steps);
+    match opened.outcome {
         Ok(_) => report.say(format!("{} can be opened", directory.display())),
-        Err(why) => report.refuse(why.to_string()),
+        Err(refusal) => report.refuse(refusal.to_string()),
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Ingredients<'a> {
     pub(super) from_file: &'a [(String, String)],
     /// What PAM's modules set; none without UsePAM.
     pub(super) from_pam: Option<&'a [(String, String)]>,
+    /// Where forwarded Kerberos tickets are.
+    pub(super) credential_cache: Option<&'a str>,
     /// The file of ExposeAuthInfo.
     pub(super) exposed_file: Option<&'a str>,
     /// SetEnv
@@ -58,6 +60,9 @@ impl Environment {
         environment.set_all(from.inherited);
         if let Some((_, term)) = from.terminal.filter(|(_, term)| !term.is_empty()) {
             environment.set("TERM", term);
+        }
+        if let Some(cache) = from.credential_cache {
+            environment.set("KRB5CCNAME", cache);
         }
         environment.set_all(from.forwarded);
         environment.set_all(from.from_key);
@@ -126,6 +131,7 @@ mod tests {
             from_key: &owned(from_key),
             from_file: &owned(&[("F", "file"), ("A", "file")]),
             from_pam: None,
+            credential_cache: None,
             exposed_file: None,
             set_env: &owned(set_env),
             original_command: Some(b"id \xff"),

@@ -12,6 +12,7 @@ use settings::values::UserEnvironment;
 use sys::process::Child;
 
 use crate::auth_info_file::AuthInfoFile;
+use crate::credential_cache::CredentialCache;
 use crate::logged_in::choose_command::{Choice, NoSuchSubsystem, Runs, choose};
 use crate::logged_in::devices::Forwarded;
 use crate::logged_in::environment::{Environment, Ingredients};
@@ -143,6 +144,7 @@ impl ServedLogin {
         let accepted: Vec<(String, String)> =
             from_client.iter().filter(|(name, _)| policy::accepts_client_variable(effective, name)).cloned().collect();
         let from_pam = self.for_session.pam.as_ref().map(PamSession::environment);
+        let credential_cache = self.for_session.tickets.as_ref().map(CredentialCache::variable);
         let environment = Environment::of(&Ingredients {
             user: user.name(),
             uid: user.identity().uid,
@@ -155,6 +157,7 @@ impl ServedLogin {
             from_key: user.key_environment(),
             from_file: &self.environment_file(),
             from_pam: from_pam.as_deref(),
+            credential_cache: credential_cache.as_deref(),
             exposed_file: self.for_session.exposed.as_ref().map(AuthInfoFile::path),
             set_env: &effective.set_env,
             original_command: choice.original.as_deref(),

@@ -47,7 +47,7 @@ const INVALID_USER: i32 = 7;
 const NOTHING_TRIED: i32 = 255;
 
 /// One request of each kind, with its phase.
-fn all_requests(monitor: &Monitor) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn all_requests(monitor: &Monitor) -> Vec<(u8, Vec<u8>)> {
     let key = || monitor.offered_key();
     let session_request = LoggedInRequest::Start { session: 0, what: Wanted::Shell, environment: Vec::new() };
     vec![

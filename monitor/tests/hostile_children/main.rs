@@ -7,6 +7,7 @@
 
 mod after_login;
 mod before_login;
+mod dialogue;
 mod role;
 mod stand_in;
 
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
         return role.play();
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let tests = before_login::TESTS.iter().chain(after_login::TESTS);
+    let tests = before_login::TESTS.iter().chain(dialogue::TESTS).chain(after_login::TESTS);
     let mut failed = 0;
     for (name, test) in tests.filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part))) {
         let passed = catch_unwind(test).is_ok();

@@ -30,6 +30,7 @@ pub(crate) const NAMING_USER: u8 = 2;
 pub(crate) const AUTHENTICATING: u8 = 3;
 pub(crate) const HANDING_OVER: u8 = 4;
 pub(crate) const LOGGED_IN: u8 = 5;
+pub(crate) const DIALOGUE: u8 = 6;
 
 /// The session id of every connection here.
 pub(crate) const SESSION_ID: [u8; 32] = [42; 32];

@@ -222,8 +222,11 @@ pub(super) const ROWS: &[Row] = &[
         SocketOptions,
         "getsockopt",
         libc::SYS_getsockopt,
-        OnlyIf(&[&[is(1, libc::SOL_SOCKET as i64), is(2, libc::SO_ERROR as i64)]]),
-        "why a socket has failed",
+        OnlyIf(&[
+            &[is(1, libc::SOL_SOCKET as i64), is(2, libc::SO_ERROR as i64)],
+            &[is(1, libc::IPPROTO_TCP as i64), is(2, libc::TCP_INFO as i64)],
+        ]),
+        "why a socket has failed; how long the connection's packets take",
     ),
     row(
         Accept,

@@ -22,6 +22,8 @@ pub(crate) struct Due {
     pub(crate) idle: bool,
     /// The connection has been without channels for too long.
     pub(crate) unused: bool,
+    /// What was too fast can go on.
+    pub(crate) go_on: bool,
 }
 
 /// The deadlines of a connection, and one timer for all of them.
@@ -38,6 +40,7 @@ pub(crate) struct Clock {
     /// `UnusedConnectionTimeout`
     unused_after: Option<Duration>,
     unused_at: Option<Instant>,
+    go_on_at: Option<Instant>,
 }
 
 /// `ClientAliveInterval` and `ClientAliveCountMax`
@@ -74,12 +77,18 @@ impl Clock {
             idle_at: None,
             unused_after: None,
             unused_at: None,
+            go_on_at: None,
         }
     }
 
     /// Something moved.
     pub(crate) fn moved(&mut self) {
         self.quiet_at = Some(later(Instant::now(), QUIET));
+    }
+
+    /// Something waits for this moment, if for any.
+    pub(crate) fn go_on_at(&mut self, at: Option<Instant>) {
+        self.go_on_at = at;
     }
 
     /// The peer has said something.
@@ -127,7 +136,10 @@ impl Clock {
 
     fn next_deadline(&self) -> Option<Instant> {
         let alive_at = self.alive.as_ref().map(|alive| alive.next);
-        [self.quiet_at, self.rekey_at, alive_at, self.idle_at, self.unused_at].into_iter().flatten().min()
+        [self.quiet_at, self.rekey_at, self.go_on_at, alive_at, self.idle_at, self.unused_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn take_due(&mut self, now: Instant, due: &mut Due) {
@@ -138,6 +150,7 @@ impl Clock {
         // Whoever asked is told once, and says again when.
         due.idle |= self.idle_at.take_if(|at| *at <= now).is_some();
         due.unused |= self.unused_at.take_if(|at| *at <= now).is_some();
+        due.go_on |= self.go_on_at.take_if(|at| *at <= now).is_some();
         // The transport decides; this only sees to it that it is asked.
         if self.rekey_at.is_some_and(|at| at <= now) {
             self.rekey_at = self.rekey_every.map(|every| later(now, every));

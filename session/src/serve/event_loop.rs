@@ -4,19 +4,25 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use events::session::Event as Record;
 use ipc::phases::{ExchangeToSign, LoggedInAnswer, LoggedInRequest, ModpGroup, PrimeSizes};
 use settings::values::IpQos;
 use tokio::time::{Instant, timeout};
-use transport::{Event, Transport};
+use transport::{Event, Negotiated, Transport};
 
 use super::clock::Clock;
 use super::connection::{Connection, Received};
+use super::details;
 use super::ending::Ending;
 use super::monitor_link::{Asked, Heard, MonitorLink};
 use super::network::Network;
 
 /// Turns before other descriptors' readiness is looked up again, so that a busy direction never starves another.
 const TURNS_PER_WAKE: u32 = 4;
+
+/// Bytes of the peer after which the network is asked for its round trip again: those who send little need no large
+/// windows.
+const BYTES_PER_MEASUREMENT: usize = 1024 * 1024;
 
 /// How long a peer that is told goodbye has to take it.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -31,8 +37,12 @@ pub(crate) struct EventLoop {
     pub(crate) clock: Clock,
     /// `IPQoS`
     pub(crate) ip_qos: IpQos,
+    /// Bytes of the peer since the network was asked for its round trip.
+    pub(crate) unmeasured: usize,
     /// A packet waits inside the connection for an answer of the monitor's.
     pub(crate) held: bool,
+    /// Whether the log takes details.
+    pub(crate) details: bool,
     /// For the process title.
     pub(crate) user: String,
 }
@@ -119,7 +129,14 @@ impl EventLoop {
         }
         match self.network.poll_receive(cx, &mut self.transport) {
             Poll::Pending => Ok(false),
-            Poll::Ready(Ok(Some(_))) => Ok(true),
+            Poll::Ready(Ok(Some(count))) => {
+                self.unmeasured = self.unmeasured.saturating_add(count);
+                if self.unmeasured >= BYTES_PER_MEASUREMENT {
+                    self.unmeasured = 0;
+                    self.connection.takes(self.network.round_trip());
+                }
+                Ok(true)
+            }
             Poll::Ready(Ok(None)) => Err(Ending::HungUp),
             Poll::Ready(Err(error)) => Err(Ending::Network(error)),
         }
@@ -134,6 +151,9 @@ impl EventLoop {
         while !self.held && !self.link.has_said_much() {
             let Some(event) = self.transport.next_event()? else { break };
             handled = true;
+            if self.details {
+                show(&event, &self.link)?;
+            }
             match event {
                 Event::Packet(packet) => match self.connection.receive(packet, cx, &mut self.link)? {
                     Received::Done => {}
@@ -152,7 +172,12 @@ impl EventLoop {
                     };
                     self.link.ask(&LoggedInRequest::SignRekey(exchange), Asked::Signature)?;
                 }
-                Event::NewKeys { .. } => self.clock.has_new_keys(),
+                Event::NewKeys { .. } => {
+                    self.clock.has_new_keys();
+                    if self.details {
+                        self.show_algorithms()?;
+                    }
+                }
                 Event::Disconnected { reason, text } => {
                     return Err(Ending::Disconnected { reason, text: text.to_owned() });
                 }
@@ -166,7 +191,11 @@ impl EventLoop {
     }
 
     fn see_to_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        self.clock.go_on_at(self.connection.go_on_at());
         let due = self.clock.poll_due(cx);
+        if due.go_on {
+            cx.waker().wake_by_ref();
+        }
         if due.unresponsive {
             return Err(Ending::Unresponsive);
         }
@@ -187,6 +216,12 @@ impl EventLoop {
             // The question has to be sent: there must be another turn.
             cx.waker().wake_by_ref();
         }
+        Ok(())
+    }
+
+    fn show_algorithms(&self) -> Result<(), Ending> {
+        let lines = self.transport.negotiated().map(Negotiated::lines);
+        lines.into_iter().flatten().try_for_each(|text| self.link.record(Record::Debug { text }))?;
         Ok(())
     }
 
@@ -223,4 +258,15 @@ impl EventLoop {
             let _ = timeout(FAREWELL, flushed).await;
         }
     }
+}
+
+/// For somebody who debugs.
+fn show(event: &Event<'_>, link: &MonitorLink) -> Result<(), Ending> {
+    let text = match event {
+        Event::Packet(packet) => details::of_packet(packet),
+        Event::Debug { text } => Some(format!("Remote: {text}")),
+        _ => None,
+    };
+    text.map_or(Ok(()), |text| link.record(Record::Debug { text }))?;
+    Ok(())
 }

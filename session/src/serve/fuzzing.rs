@@ -81,12 +81,14 @@ pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) {
 fn terms() -> Terms {
     // Without internal-sftp, which asks the monitor for names and waits; the protocol has a target of its own.
     Terms {
+        rates: Default::default(),
         max_sessions: 3,
         accept_env: vec!["LANG".to_owned(), "LC_*".to_owned()],
+        free_memory: 0,
         terminal: true,
         sftp: None,
         peer_is_openssh: true,
-        announced_host_keys: Vec::new(),
+        announced_host_keys: vec![b"one".to_vec(), b"two".to_vec()],
     }
 }
 
@@ -105,9 +107,14 @@ impl Monitor {
         while let Ok(request) = self.link.receive() {
             let refuses = choice & 1 != 0;
             match request {
-                LoggedInRequest::OpenTerminal { .. } | LoggedInRequest::Start { .. } if refuses => {
+                LoggedInRequest::OpenTerminal { .. }
+                | LoggedInRequest::Start { .. }
+                | LoggedInRequest::ProveHostKeys(_)
+                    if refuses =>
+                {
                     self.say(LoggedInAnswer::Refused { why: "chosen".to_owned() }, &[]);
                 }
+                LoggedInRequest::ProveHostKeys(keys) => self.say(LoggedInAnswer::HostKeysProven(keys), &[]),
                 LoggedInRequest::OpenTerminal { session, .. } => {
                     self.with_terminal.push(session);
                     let (near, far) = sys::fd::seqpacket_pair().expect("sockets");

@@ -6,12 +6,14 @@
 mod clock;
 mod connection;
 mod descriptor;
+mod details;
 mod ending;
 mod event_loop;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod monitor_link;
 mod network;
+mod rate;
 mod start;
 #[cfg(test)]
 mod test_runtime;

@@ -1,8 +1,9 @@
 //! The network connection: one socket, or two pipes (`sshd -i` behind a ProxyCommand).
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use nix::sys::socket::{SockaddrStorage, getpeername, setsockopt, sockopt};
 use settings::values::Dscp;
@@ -149,6 +150,11 @@ impl Network {
                 Ok(ReadOutcome::End) | Err(_) => return Poll::Ready(()),
             }
         }
+    }
+
+    /// How long a packet and its answer take, if the network knows.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        sys::tcp::round_trip(self.input.as_fd())
     }
 
     /// Bytes on the wire so far, in this process: to the peer, from the peer.

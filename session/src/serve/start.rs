@@ -17,10 +17,12 @@ use transport::{Compression, HandOverState, HostKey, ServerSettings, Transport, 
 use zeroize::Zeroizing;
 
 use super::clock::Clock;
-use super::connection::{Connection, IdleLimits, Terms, session_window};
+use super::connection::{Connection, IdleLimits, Terms, largest_window};
+use super::details;
 use super::event_loop::EventLoop;
 use super::monitor_link::MonitorLink;
 use super::network::{Network, NetworkEnds, WrongEnds};
+use super::rate::Rates;
 
 /// Descriptors that SFTP leaves to the rest of the process: network, monitor, event loop, other channels' pipes.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -77,6 +79,7 @@ impl Told {
         if start.granted.forwarding {
             allow_many_descriptors();
         }
+        let free_memory = sys::memory::free_in_system().unwrap_or(0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         transport::prepare_cryptography();
         sys::memory::give_back();
@@ -89,7 +92,9 @@ impl Told {
         let transport = take_over(&encoded, &start.settings, start.identification, start.host_keys, &locked_down)?;
         let terms = Terms {
             max_sessions: start.settings.max_sessions,
+            rates: Rates::new(&start.settings),
             accept_env: start.settings.accept_env.clone(),
+            free_memory,
             terminal: start.granted.terminal,
             sftp,
             peer_is_openssh: transport.peer_version().is_some_and(is_openssh),
@@ -121,6 +126,8 @@ impl Ready {
             connection: Connection::new(self.terms, IdleLimits::new(&self.settings.channel_timeout)),
             clock: Clock::new(&self.settings),
             ip_qos: self.settings.ip_qos,
+            details: details::are_wanted(self.settings.log_level),
+            unmeasured: 0,
             held: false,
             user: self.user,
         };
@@ -164,6 +171,8 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds, jail: Option<sftp::J
     let _ = sys::local_time::local_time(SystemTime::now());
     let uid = start.identity.as_ref().map_or_else(|| nix::unistd::getuid().as_raw(), |identity| identity.uid);
     let open_files = getrlimit(Resource::RLIMIT_NOFILE).map_or(OTHER_DESCRIPTORS, |(soft, _)| soft);
+    let possible = u32::try_from(open_files.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(u32::MAX);
+    let allowed = start.settings.sftp_max_open_files.unwrap_or(u32::MAX);
     Some(sftp::Client {
         user: start.user.clone(),
         uid,
@@ -171,8 +180,8 @@ fn sftp_client(start: &SessionStart, network: &NetworkEnds, jail: Option<sftp::J
         home: PathBuf::from(&start.home),
         jail,
         address: network.peer_address(),
-        open_handles: u32::try_from(open_files.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(u32::MAX),
-        input_limit: session_window(),
+        open_handles: sftp::HandleLimit::new(possible.min(allowed)),
+        input_limit: largest_window(),
     })
 }
 

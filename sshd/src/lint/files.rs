@@ -46,6 +46,7 @@ pub(super) fn look(lint: &mut Lint<'_>) {
                 account(lint, said, user, Id::AuthorizedPrincipalsCommand);
             }
             Setting::ChrootDirectory(Some(path)) => chroot(lint, place, path),
+            Setting::SftpJail(Some(path)) => jail(lint, said, path),
             Setting::Subsystem(subsystems) => {
                 subsystems.iter().for_each(|subsystem| command(lint, place, "Subsystem", &subsystem.command_line));
             }
@@ -105,12 +106,33 @@ fn program(lint: &mut Lint<'_>, place: Place, keyword: &str, line: &str) {
     }
 }
 
+/// What of a path is known before anybody logs in: the directories in front of the first token.
+fn fixed_part(path: &str) -> String {
+    let path = path.replace("%%", "\0");
+    let fixed = match path.split_once('%') {
+        Some((fixed, _)) => fixed.rsplit_once('/').map_or("", |(directory, _)| directory),
+        None => &path,
+    };
+    fixed.replace('\0', "%")
+}
+
+/// The directory is opened as the user and may be theirs: all that can be known is whether it is there.
+fn jail(lint: &mut Lint<'_>, said: &Said, path: &str) {
+    let fixed = fixed_part(path);
+    let inside_chroot = lint.loaded.settings.certain_with(said.block).chroot_directory.is_some();
+    if fixed.is_empty() || inside_chroot {
+        return;
+    }
+    match std::fs::metadata(to_path(&fixed)) {
+        Err(error) => lint.remark(said.place, format!("SftpJail {fixed}: {error}; then logins fail")),
+        Ok(found) if !found.is_dir() => lint.warn(said.place, format!("SftpJail {fixed} is not a directory")),
+        Ok(_) => {}
+    }
+}
+
 /// The part of the path in front of the first token must be safe already.
 fn chroot(lint: &mut Lint<'_>, place: Place, path: &str) {
-    let fixed = match path.replace("%%", "\0").split_once('%') {
-        Some((fixed, _)) => fixed.rsplit_once('/').map_or("", |(directory, _)| directory).replace('\0', "%"),
-        None => path.to_owned(),
-    };
+    let fixed = fixed_part(path);
     let directory = to_path(&fixed);
     if fixed.is_empty() {
         return;
@@ -192,6 +214,20 @@ fn certificate_of_a_user(lint: &mut Lint<'_>) {
         let Setting::HostCertificate(files) = &said.setting else { continue };
         for file in files.iter().filter(|file| is_user_certificate(file)) {
             lint.warn(said.place, format!("HostCertificate {} is the certificate of a user", file.display()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixed_part;
+
+    #[test]
+    fn what_is_known_ends_before_the_first_token() {
+        for (path, fixed) in
+            [("/srv/%u/x", "/srv"), ("/srv/a%u", "/srv"), ("%h/x", ""), ("/100%%/x", "/100%/x"), ("/100%%/%u", "/100%")]
+        {
+            assert_eq!(fixed_part(path), fixed, "{path}");
         }
     }
 }

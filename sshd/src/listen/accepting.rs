@@ -70,7 +70,12 @@ impl Listener {
 
     /// Writes a line of the listener's own.
     pub(crate) fn say(&mut self, event: &Event) {
-        self.log.write(event, &ConnectionFacts::none(), false);
+        self.say_about(&ConnectionFacts::none(), event);
+    }
+
+    /// Writes a line about a connection.
+    pub(crate) fn say_about(&mut self, facts: &ConnectionFacts, event: &Event) {
+        self.log.write(event, facts, false);
     }
 
     pub(crate) fn error(&mut self, text: String) {

@@ -5,9 +5,9 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use events::Endpoint;
 use events::listener::Event;
 use events::penalties::Offence;
+use events::{ConnectionFacts, ConnectionId, Endpoint, Who};
 use ipc::ExitStatus;
 use ipc::start::LOGGED_IN;
 use nix::errno::Errno;
@@ -26,6 +26,8 @@ const HANGS_AFTER: Duration = Duration::from_secs(5);
 
 /// A connection.
 pub(crate) struct Connection {
+    /// Its name in events.
+    id: ConnectionId,
     /// The client, and where it has connected to.
     pub(crate) ends: (Endpoint, Endpoint),
     /// Where it counts.
@@ -85,7 +87,7 @@ impl Listener {
         address: IpAddr,
         ends: (Endpoint, Endpoint),
     ) {
-        let pid = monitor.process.pid();
+        let (id, pid) = (monitor.id, monitor.process.pid());
         let source = Source::of(address, self.in_force.sources.blocks);
         let exempt = self.in_force.sources.is_exempt(address);
         // Without a way to wait for it the connection does not count: better one too many than nobody any more.
@@ -99,7 +101,7 @@ impl Listener {
             Err(_) => Stage::LoggedIn,
         };
         let since = sys::clock::monotonic();
-        self.connections.insert(pid, Connection { ends, source, exempt, since, address, stage });
+        self.connections.insert(pid, Connection { id, ends, source, exempt, since, address, stage });
         self.show_title();
     }
 
@@ -122,23 +124,24 @@ impl Listener {
     fn ended(&mut self, pid: i32, status: WaitStatus) {
         let offence = self.connections.get(&pid).and_then(|connection| connection.offence(status));
         self.no_longer_starting(pid, Stage::LoggedIn);
-        let Some(Connection { ends, address, .. }) = self.connections.remove(&pid) else { return };
-        let (peer, local) = (ends.0.address, ends.1.address);
+        let Some(Connection { id, ends, address, .. }) = self.connections.remove(&pid) else { return };
+        let (peer, local) = (ends.0.address.clone(), ends.1.address.clone());
+        let facts = ConnectionFacts { id, peer: ends.0, local: ends.1, who: Who::Nobody };
         match (status, offence) {
             (_, Some(Offence::GraceExceeded)) => {
-                self.say(&Event::TimeoutBeforeAuthentication { peer, local, pid });
+                self.say_about(&facts, &Event::TimeoutBeforeAuthentication { peer, local, pid });
             }
             (WaitStatus::Signaled(_, signal, _), _) => {
                 let (signal, crash) = (signal as i32, is_crash(signal));
-                self.say(&Event::MonitorKilled { peer, local, pid, signal, crash });
+                self.say_about(&facts, &Event::MonitorKilled { peer, local, pid, signal, crash });
             }
-            (_, Some(Offence::Crash)) => self.say(&Event::ChildCrashed { peer, local, pid }),
+            (_, Some(Offence::Crash)) => self.say_about(&facts, &Event::ChildCrashed { peer, local, pid }),
             _ => {}
         }
         let penalise =
             |offence| self.penalties.penalise(&self.in_force.sources, address, offence, sys::clock::monotonic());
         if let Some(penalty) = offence.and_then(penalise) {
-            self.say(&Event::Penalty(penalty));
+            self.say_about(&facts, &Event::Penalty(penalty));
         }
     }
 }

@@ -61,6 +61,8 @@ pub(crate) enum Stays {
 /// A monitor at work.
 #[derive(Debug)]
 pub(crate) struct Monitor {
+    /// Of its connection, in events.
+    pub(crate) id: ConnectionId,
     /// The process.
     pub(crate) process: Child,
     /// Brings [`start::LOGGED_IN`] when the user is logged in. Closes without it when the monitor has ended.
@@ -127,7 +129,7 @@ pub(crate) fn start(
         let _ = process.signal(Signal::SIGKILL);
         return Err(why.into());
     }
-    Ok(Monitor { process, logged_in, time_to_log_in })
+    Ok(Monitor { id, process, logged_in, time_to_log_in })
 }
 
 /// Up to four seconds, as theirs adds: connections that came together do not end together, so their places do not become
@@ -140,10 +142,10 @@ fn jitter() -> Duration {
     Duration::from_micros(u64::from_le_bytes(random) % LONGEST_MICROSECONDS)
 }
 
-/// Of the administrator's environment only what monitors need: the time zone of the log, and what the commands of an
-/// ordinary user's server inherit.
+/// Of the administrator's environment only what monitors need: the time zone of the log, what the commands of an
+/// ordinary user's server inherit, and where this service's Kerberos finds its configuration, key table and replay cache.
 pub(crate) fn environment() -> Vec<CString> {
-    let kept = ["TZ", "XDG_RUNTIME_DIR"].into_iter();
+    let kept = ["TZ", "XDG_RUNTIME_DIR", "KRB5_CONFIG", "KRB5_KTNAME", "KRB5RCACHENAME", "KRB5RCACHEDIR"].into_iter();
     kept.filter_map(|name| CString::new(format!("{name}={}", std::env::var(name).ok()?)).ok()).collect()
 }
 

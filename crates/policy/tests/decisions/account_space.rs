@@ -160,6 +160,7 @@ fn root_by_every_setting_method_and_command() {
     let methods = [
         (Method::PublicKey, true),
         (Method::Hostbased, true),
+        (Method::GssapiWithMic, true),
         (Method::Password, false),
         (Method::KeyboardInteractive, false),
         (Method::None, false),

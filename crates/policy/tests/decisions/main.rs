@@ -6,6 +6,7 @@ mod authority;
 mod certificates;
 mod chroot;
 mod hostbased;
+mod jail;
 mod key_options;
 mod narrowing;
 mod past_cves;

@@ -29,7 +29,8 @@ const VALUES: [&str; 6] = [
     "tunnel=\"1\"",
     "tunnel=\"2\"",
 ];
-const LINES: [&str; 16] = [
+const LINES: [&str; 17] = [
+    "SftpJail %h",
     "PermitTTY no",
     "PermitUserRC no",
     "DisableForwarding yes",

@@ -1,7 +1,8 @@
 //! What FIDO authenticators must prove: settings and line each can only ask for more.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use keys::{Credential, PublicKey};
 use policy::{Refusal, SignatureDemand, offered_credential, public_key_signed};
 
@@ -82,4 +83,48 @@ fn touch_and_verification_of_certificates() {
             }
         }
     }
+}
+
+/// A browser signs for a certified key. What an authenticator signs by itself is another algorithm, and no answer to that.
+#[test]
+fn browsers_sign_for_certificates() {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let name = "sk-ecdsa-sha2-nistp256@openssh.com";
+    let key = PublicKey::parse(&strings(&[name.as_bytes(), b"nistp256", pair.public_key().as_ref(), b"ssh:"])).unwrap();
+    let authority = Authority::new();
+    let effective = settings(&[]);
+    let certified = "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com";
+    let blob = authority.certify_key(&key, &CertificateParts::for_alice());
+    let credential = offered_credential(&effective, certified, &blob).outcome.unwrap();
+    let line = format!("cert-authority {}", key_text(authority.private.public()));
+    let allowed = offer(&effective, &credential, certified, &InMemory::keys(line)).outcome.unwrap();
+
+    let report = [&[1u8][..], &7u32.to_be_bytes()].concat();
+    let signed_by = |message: &[u8]| {
+        let signed = [digest(&SHA256, b"ssh:").as_ref(), &report, digest(&SHA256, message).as_ref()].concat();
+        let fixed = pair.sign(&SystemRandom::new(), &signed).unwrap();
+        let (r, s) = fixed.as_ref().split_at(32);
+        strings(&[&mpint(r), &mpint(s)])
+    };
+    let origin = "https://example.org";
+    let client_data = format!(r#"{{"type":"webauthn.get","challenge":"cmVxdWVzdA","origin":"{origin}"}}"#);
+    let webauthn = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+    let in_browser = [
+        strings(&[webauthn.as_bytes(), &signed_by(client_data.as_bytes())]),
+        report.clone(),
+        strings(&[origin.as_bytes(), client_data.as_bytes(), b""]),
+    ];
+    let proven = key.verify(webauthn, b"request", &in_browser.concat()).unwrap();
+    let verdict = |proven| public_key_signed(&effective, &alice(), &connection(), &allowed, proven);
+    assert!(verdict(&proven).is_allowed());
+    let alone = [strings(&[name.as_bytes(), &signed_by(b"request")]), report.clone()].concat();
+    let proven = key.verify(name, b"request", &alone).unwrap();
+    assert_eq!(verdict(&proven).outcome, Err(Refusal::SignatureOfAnother));
+}
+
+/// The content of an mpint for a number in big-endian order.
+fn mpint(number: &[u8]) -> Vec<u8> {
+    let start = number.iter().position(|byte| *byte != 0).unwrap();
+    let sign_byte = &[0][..usize::from(number[start] >= 0x80)];
+    [sign_byte, &number[start..]].concat()
 }

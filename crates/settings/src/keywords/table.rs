@@ -341,7 +341,7 @@ keywords! {
     authentication_methods, AuthenticationMethods, AuthenticationMethods, ["any"], Anywhere, [Monitor], Works;
     /// Places in OpenSSH's source that log more.
     log_verbose, LogVerbose, VerboseList, [], Anywhere, [], Never("it names places in OpenSSH's source");
-    /// How long channels may be idle, by their type.
+    /// How long channels may be idle, by their type. `session` also stands for `session:shell`, `session:command` and `session:subsystem:NAME` where no pattern names these.
     channel_timeout, ChannelTimeout, ChannelTimeouts, ["none"], Anywhere, [Session], Works;
     /// A command that clients ask for by name.
     subsystem, Subsystem, Subsystems, [], Anywhere, [Monitor], Works;
@@ -379,17 +379,17 @@ keywords! {
     event_log, EventLog, OptionalEventLog, ["none"], Global, [Listener, Monitor, Session], Works, Companion;
     /// Whether users may log in with Kerberos tickets (gssapi-with-mic). The Kerberos library must be installed, and the
     /// host needs a key table. AuthenticationMethods cannot name this method.
-    gssapi_authentication, GSSAPIAuthentication, YesNo, ["no"], Anywhere, [Monitor], Later, Companion;
+    gssapi_authentication, GSSAPIAuthentication, YesNo, ["no"], Anywhere, [Monitor], Works, Companion;
     /// Whether tickets that a client forwarded are removed when its connection ends.
-    gssapi_cleanup_credentials, GSSAPICleanupCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    gssapi_cleanup_credentials, GSSAPICleanupCredentials, YesNo, ["yes"], Global, [Monitor], Works, Companion;
     /// Whether tickets that a client forwards are kept for its sessions (KRB5CCNAME).
-    gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    gssapi_delegate_credentials, GSSAPIDelegateCredentials, YesNo, ["yes"], Global, [Monitor], Works, Companion;
     /// Whether tickets must be for the host service of this host's own name; otherwise any key of the key table will do.
-    gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Later, Companion;
+    gssapi_strict_acceptor_check, GSSAPIStrictAcceptorCheck, YesNo, ["yes"], Global, [Monitor], Works, Companion;
     /// A directory that is the whole file system of an SFTP login. The user may own it: no root directory is changed, and
     /// nothing above it has to be root's. It holds only where sshd_config forces internal-sftp (else it is an error), so
     /// that the same files never mean more to OpenSSH. Tokens: %h, %u, %U, %%. With ChrootDirectory it lies inside of that.
-    /// Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
+    /// Nothing is forwarded for such a login. Needs Linux 6.2 with Landlock; elsewhere such logins are refused.
     sftp_jail, SftpJail, JailPath, ["none"], Anywhere, [Listener, Monitor], Works, Companion;
     /// Whether a file that a client of internal-sftp makes or empties has another name (.upload- and 32 digits, in the
     /// same directory) until it is closed. If the connection breaks before, nothing is left of it, and what had the name
@@ -403,4 +403,11 @@ keywords! {
     /// How many connections one user may have logged in at the same time, counted over all servers of the host. Another
     /// one is told so once its user has proven who they are.
     max_sessions_per_user, MaxSessionsPerUser, OptionalCount, ["none"], Anywhere, [Monitor], Works, Companion;
+    /// How many files and directories a client of internal-sftp may have open at the same time over one connection.
+    sftp_max_open_files, SftpMaxOpenFiles, OptionalCount, ["none"], Anywhere, [Session], Works, Companion;
+    /// Bytes a second, K and M and G as units, that internal-sftp takes over one connection. It holds for SFTP alone:
+    /// shells, commands and forwardings move their bytes as ever.
+    sftp_upload_rate, SftpUploadRate, OptionalRate, ["none"], Anywhere, [Session], Works, Companion;
+    /// The same for what internal-sftp gives.
+    sftp_download_rate, SftpDownloadRate, OptionalRate, ["none"], Anywhere, [Session], Works, Companion;
 }

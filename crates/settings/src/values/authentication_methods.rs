@@ -15,6 +15,8 @@ pub enum Method {
     KeyboardInteractive,
     /// `hostbased`
     Hostbased,
+    /// `gssapi-with-mic` (RFC 4462 section 3); AuthenticationMethods cannot name it
+    GssapiWithMic,
     /// `none`: succeeds only for accounts without a password
     None,
 }
@@ -27,11 +29,12 @@ impl Method {
             Self::Password => "password",
             Self::KeyboardInteractive => "keyboard-interactive",
             Self::Hostbased => "hostbased",
+            Self::GssapiWithMic => "gssapi-with-mic",
             Self::None => "none",
         }
     }
 
-    /// The method of that name; names are case-sensitive.
+    /// The method that AuthenticationMethods calls so; names are case-sensitive.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::PublicKey, Self::Password, Self::KeyboardInteractive, Self::Hostbased, Self::None]
             .into_iter()

@@ -439,7 +439,7 @@ impl InProcess {
             home: "/home/ann".into(),
             jail: None,
             address: "192.0.2.7".into(),
-            open_handles,
+            open_handles: sftp::HandleLimit::new(open_handles),
             input_limit: 0,
         };
         let server = Some(Server::start(options, client, &mut host));

@@ -4,6 +4,7 @@ use std::task::Context;
 
 use events::Usage;
 use events::session::Event;
+use tokio::time::Instant;
 use wire::{Write, msg};
 
 use super::forwarded::Forwarded;
@@ -13,6 +14,7 @@ use super::packets::Packets;
 use super::session::Session;
 use super::sftp_end::SftpEnd;
 use super::stream_ends::{Stream, StreamEnds};
+use super::tuning::{Pace, Tuning};
 use super::window::{FORWARDING_WINDOW, LARGEST_DATA, OurWindow, PeerWindow, SESSION_WINDOW, WindowViolation};
 use crate::serve::monitor_link::MonitorLink;
 
@@ -68,6 +70,7 @@ pub(crate) struct Channel {
     largest_packet: u32,
     to_peer: PeerWindow,
     from_peer: OurWindow,
+    pace: Pace,
     pub(crate) we_said: Said,
     pub(crate) peer_said: Said,
     /// Since when nothing moves; known once something is behind the channel, and if anybody wants to know.
@@ -106,6 +109,7 @@ impl Channel {
             largest_packet: peer.largest_packet.min(LARGEST_DATA),
             to_peer: PeerWindow::new(peer.window),
             from_peer: OurWindow::closed(),
+            pace: Pace::default(),
             we_said: Said::default(),
             peer_said: Said::default(),
             idle: None,
@@ -186,6 +190,17 @@ impl Channel {
         self.from_peer.passed_on(bytes.len());
         self.after_input(outbox);
         Ok(())
+    }
+
+    /// So much data has come: a window that holds the peer up becomes larger.
+    pub(crate) fn keep_pace(&mut self, bytes: usize, tuning: &mut Tuning) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.pace.arrived(bytes, Instant::now(), &mut self.from_peer, tuning);
+    }
+
+    /// How much larger than in the beginning its window is, in bytes.
+    pub(crate) fn window_growth(&self) -> u32 {
+        self.pace.grown()
     }
 
     fn arrived(&mut self, bytes: &[u8]) -> Result<(), WindowViolation> {

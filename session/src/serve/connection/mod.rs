@@ -22,11 +22,14 @@ mod stream_ends;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod window;
 
 use std::task::Context;
+use std::time::Duration;
 
 use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest};
+use tokio::time::Instant;
 use wire::{Reader, WireError, Write, msg};
 
 use self::channel::Channel;
@@ -36,9 +39,12 @@ use self::listening::Listening;
 use self::outbox::Outbox;
 pub(crate) use self::packets::Packets;
 use self::table::Table;
-pub(crate) use self::window::{WindowViolation, session_window};
+pub(crate) use self::tuning::largest_window;
+use self::tuning::{Budget, Tuning};
+pub(crate) use self::window::WindowViolation;
 use super::ending::Ending;
 use super::monitor_link::{Asked, Heard, LinkError, MonitorLink};
+use super::rate::Rates;
 
 /// What this login may do over its connection, and what serving it needs to know.
 #[derive(Debug)]
@@ -47,8 +53,12 @@ pub(crate) struct Terms {
     pub(crate) max_sessions: u32,
     /// `AcceptEnv`
     pub(crate) accept_env: Vec<String>,
+    /// Memory of the system that was free in the beginning, in bytes.
+    pub(crate) free_memory: u64,
     /// Whether terminals are allowed.
     pub(crate) terminal: bool,
+    /// How fast `internal-sftp` may be.
+    pub(crate) rates: Rates,
     /// For whom `internal-sftp` serves files, if it may.
     pub(crate) sftp: Option<sftp::Client>,
     /// Whether the peer's identification says that it is OpenSSH: it understands `eow@openssh.com`.
@@ -76,6 +86,7 @@ pub(crate) struct Connection {
     outbox: Outbox,
     held: Vec<u8>,
     listening: Listening,
+    tuning: Tuning,
     host_keys: HostKeys,
     idle: IdleLimits,
     no_more_sessions: bool,
@@ -88,6 +99,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(mut terms: Terms, idle: IdleLimits) -> Self {
         let host_keys = std::mem::take(&mut terms.announced_host_keys);
+        let tuning = Tuning { round_trip: None, budget: Budget::of(terms.free_memory) };
         let mut connection = Self {
             terms,
             idle,
@@ -95,6 +107,7 @@ impl Connection {
             outbox: Outbox::default(),
             held: Vec::new(),
             listening: Listening::default(),
+            tuning,
             host_keys: HostKeys::default(),
             no_more_sessions: false,
             next_session: 0,
@@ -177,7 +190,9 @@ impl Connection {
             msg::SSH_MSG_CHANNEL_DATA | msg::SSH_MSG_CHANNEL_EXTENDED_DATA => {
                 let outbox = &mut self.outbox;
                 let outcome = if number == msg::SSH_MSG_CHANNEL_DATA {
-                    channel.data(data(reader).map_err(malformed)?, cx, outbox)
+                    let bytes = data(reader).map_err(malformed)?;
+                    channel.keep_pace(bytes.len(), &mut self.tuning);
+                    channel.data(bytes, cx, outbox)
                 } else {
                     channel.extended_data(extended_data(reader).map_err(malformed)?, outbox)
                 };
@@ -260,14 +275,21 @@ impl Connection {
                 let channel_is_over = channel.is_over();
                 self.let_session_go(number, link)?;
                 self.stop_display_of(number, link)?;
-                if channel_is_over && let Some(event) = self.channels.remove(number).and_then(|over| over.account()) {
-                    link.record(event)?;
+                if channel_is_over {
+                    self.forget(number, link)?;
                 }
                 self.listening.channel_is_gone();
             }
         }
         moved |= self.send_answers(packets);
         Ok(moved)
+    }
+
+    /// Both sides have closed it.
+    fn forget(&mut self, number: u32, link: &mut MonitorLink) -> Result<(), LinkError> {
+        let Some(over) = self.channels.remove(number) else { return Ok(()) };
+        self.tuning.budget.give_back(over.window_growth());
+        over.account().map_or(Ok(()), |event| link.record(event))
     }
 
     fn send_answers(&mut self, packets: &mut impl Packets) -> bool {
@@ -288,6 +310,11 @@ impl Connection {
             link.tell(&LoggedInRequest::CloseSession { session: session.number, sent, received })?;
         }
         Ok(())
+    }
+
+    /// How long a packet and its answer take on the connection, as far as it is known.
+    pub(crate) fn takes(&mut self, round_trip: Option<Duration>) {
+        self.tuning.round_trip = round_trip;
     }
 
     /// Asks the peer for a sign of life, as theirs on a channel if there is one.
@@ -328,6 +355,11 @@ impl Connection {
     /// The connection is over, and it is said why: the monitor hears what each session has used.
     pub(crate) fn let_all_sessions_go(&mut self, link: &mut MonitorLink) -> Result<(), LinkError> {
         (0..self.channels.end()).try_for_each(|channel| self.let_session_go(channel, link))
+    }
+
+    /// When a channel that was too fast can go on.
+    pub(crate) fn go_on_at(&self) -> Option<Instant> {
+        self.terms.rates.go_on_at()
     }
 
     /// Gives back what a busy moment needed.

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use ipc::phases::{LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
 use wire::Reader;
 
-use super::Connection;
 use super::channel::Ends;
 use super::requests::Request;
 use super::session::{Session, Stage, Terminal};
 use super::sftp_end::SftpEnd;
 use super::stream_ends::StreamEnds;
+use super::{Connection, Terms};
 use crate::serve::descriptor::{Descriptor, Nature};
 use crate::serve::ending::Ending;
 use crate::serve::monitor_link::{Asked, LinkError, MonitorLink};
@@ -148,7 +148,7 @@ impl Connection {
             }
             LoggedInAnswer::ServeSftp { arguments } => {
                 session.known_to_monitor = true;
-                let ends = sftp_ends(self.terms.sftp.as_ref(), &arguments, link);
+                let ends = sftp_ends(&self.terms, &arguments, link);
                 session.serves_sftp = ends.is_some();
                 ends
             }
@@ -287,10 +287,12 @@ fn command_ends(session: &Session, on_terminal: bool, descriptors: Vec<OwnedFd>)
 }
 
 /// `None` when this login has no files, or the arguments are wrong.
-fn sftp_ends(client: Option<&sftp::Client>, arguments: &[String], link: &mut MonitorLink) -> Option<Ends> {
-    let client = client?.clone();
+fn sftp_ends(terms: &Terms, arguments: &[String], link: &mut MonitorLink) -> Option<Ends> {
+    let client = terms.sftp.clone()?;
     match sftp::Options::parse(arguments) {
-        Ok(sftp::Asked::Serve(options)) => Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, link)))),
+        Ok(sftp::Asked::Serve(options)) => {
+            Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, terms.rates.clone(), link))))
+        }
         Ok(_) | Err(_) => None,
     }
 }

@@ -10,6 +10,7 @@ use sftp::{ByteQueue, Progress, Server, SftpEvent};
 use super::packets::Packets;
 use super::window::PeerWindow;
 use crate::serve::monitor_link::MonitorLink;
+use crate::serve::rate::Rates;
 
 /// Answers that wait for the peer's window, in bytes, before no more requests are served.
 const ENOUGH_ANSWERS: usize = 256 * 1024;
@@ -27,12 +28,13 @@ pub(crate) struct SftpEnd {
     answers: ByteQueue,
     input_complete: bool,
     ended: Option<u32>,
+    rates: Rates,
 }
 
 impl SftpEnd {
-    pub(crate) fn start(options: sftp::Options, client: sftp::Client, link: &mut MonitorLink) -> Self {
+    pub(crate) fn start(options: sftp::Options, client: sftp::Client, rates: Rates, link: &mut MonitorLink) -> Self {
         let server = Some(Server::start(options, client, &mut ThroughMonitor(link)));
-        Self { server, answers: ByteQueue::new(), input_complete: false, ended: None }
+        Self { server, answers: ByteQueue::new(), input_complete: false, ended: None, rates }
     }
 
     /// Takes data of the peer. Returns how many bytes have left our memory: those that nobody wants.
@@ -52,12 +54,14 @@ impl SftpEnd {
             return (0, false);
         }
         let room_before = server.input_room();
-        let progress = server.serve(&mut ThroughMonitor(link), &mut self.answers, ENOUGH_ANSWERS);
+        let allowed = self.rates.up.allows();
+        let progress = server.serve_some(&mut ThroughMonitor(link), &mut self.answers, ENOUGH_ANSWERS, allowed);
         let served = server.input_room().saturating_sub(room_before);
+        self.rates.up.moved(served);
         match progress {
             Ok(Progress::NeedsInput) if self.input_complete => self.end(0, link),
             Ok(Progress::Busy) => return (served, true),
-            Ok(Progress::NeedsInput | Progress::OutputFull) => {}
+            Ok(Progress::NeedsInput | Progress::OutputFull | Progress::Paused) => {}
             Err(_) => self.end(BAD_MESSAGE, link),
         }
         (served, served > 0)
@@ -72,7 +76,7 @@ impl SftpEnd {
         packets: &mut impl Packets,
     ) -> bool {
         let mut sent_some = false;
-        while packets.want_data() && window.left() > 0 && !self.answers.is_empty() {
+        while packets.want_data() && window.left() > 0 && !self.answers.is_empty() && self.rates.down.allows() > 0 {
             let length = self.answers.len().min(window.left().min(at_most) as usize);
             let answers = self.answers.pending().get(..length).unwrap_or_default();
             packets.send_filled(head, length, |space| match space.get_mut(..length) {
@@ -84,6 +88,7 @@ impl SftpEnd {
             });
             window.sent(u32::try_from(length).unwrap_or(u32::MAX));
             self.answers.consumed(length);
+            self.rates.down.moved(length);
             sent_some = true;
         }
         sent_some

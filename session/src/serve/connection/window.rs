@@ -8,11 +8,6 @@ pub(crate) const SESSION_WINDOW: u32 = 64 * LARGEST_DATA;
 /// The window that a forwarded connection gets, in bytes: as theirs.
 pub(crate) const FORWARDING_WINDOW: u32 = 64 * LARGEST_DATA;
 
-/// [`SESSION_WINDOW`] as a length of memory.
-pub(crate) fn session_window() -> usize {
-    SESSION_WINDOW as usize
-}
-
 /// The most bytes of data in one packet, in both directions: the maximum packet size that we announce, and the most
 /// that we send to a peer that would take more.
 pub(crate) const LARGEST_DATA: u32 = 32 * 1024;
@@ -81,6 +76,22 @@ impl OurWindow {
     /// Opens the window; the bytes must be announced to the peer.
     pub(crate) fn open(&mut self, bytes: u32) {
         *self = Self { whole: bytes, left: bytes, done: 0, arrived: 0 };
+    }
+
+    /// All of it, in bytes.
+    pub(crate) fn whole(&self) -> u32 {
+        self.whole
+    }
+
+    /// What has come and has not left our memory, in bytes.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.whole.saturating_sub(self.left).saturating_sub(self.done)
+    }
+
+    /// Makes it larger; the peer hears of it with the next adjustment.
+    pub(crate) fn enlarge(&mut self, by: u32) {
+        self.whole = self.whole.saturating_add(by);
+        self.done = self.done.saturating_add(by);
     }
 
     /// Data has come.

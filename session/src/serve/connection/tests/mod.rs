@@ -17,7 +17,7 @@ use ipc::{Answering, Asking};
 use settings::values::ChannelTimeout;
 use wire::{Reader, Write, msg};
 
-use super::{Connection, IdleLimits, Packets, Received, Terms, session_window};
+use super::{Connection, IdleLimits, Packets, Received, Terms, largest_window};
 use crate::serve::ending::Ending;
 use crate::serve::monitor_link::MonitorLink;
 
@@ -66,8 +66,10 @@ pub(super) struct FakeCommand {
 
 pub(super) fn terms() -> Terms {
     Terms {
+        rates: Default::default(),
         max_sessions: 2,
         accept_env: vec!["LANG".to_owned()],
+        free_memory: 0,
         terminal: true,
         sftp: Some(sftp::Client {
             user: "somebody".to_owned(),
@@ -76,8 +78,8 @@ pub(super) fn terms() -> Terms {
             home: "/".into(),
             jail: None,
             address: "192.0.2.7".to_owned(),
-            open_handles: 10,
-            input_limit: session_window(),
+            open_handles: sftp::HandleLimit::new(10),
+            input_limit: largest_window(),
         }),
         peer_is_openssh: true,
         announced_host_keys: Vec::new(),
