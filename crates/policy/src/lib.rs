@@ -58,8 +58,8 @@ pub use login_count::another_login;
 pub use methods::{MethodsToDo, NoMethodsLeft, Progress};
 pub use password_age::{PasswordAge, PasswordDays, password_age};
 pub use public_key::{
-    CertificateRefusal, KeyAllowed, KeyFile, KeyOffer, Lists, algorithm_accepted, credential_in_attempts,
-    fingerprint_hash, offered_credential, public_key, public_key_if_signed, public_key_signed,
+    CertificateRefusal, CertificateStep, KeyAllowed, KeyFile, KeyOffer, Lists, algorithm_accepted,
+    credential_in_attempts, fingerprint_hash, offered_credential, public_key, public_key_if_signed, public_key_signed,
 };
 pub use refusal::{ListRefusal, Refusal, SignatureDemand};
 pub use restrictions::{ForcedBy, ForcedCommand, Restrictions, TunnelLimit, TwoForcedCommands};

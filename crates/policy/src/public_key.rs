@@ -1,9 +1,10 @@
 //! Logging in with a public key: from the algorithm's name to what the login may do.
 
 mod certificate;
+mod certificate_step;
 mod lines;
 
-pub use certificate::CertificateRefusal;
+pub use certificate_step::{CertificateRefusal, CertificateStep};
 
 use keys::{Certificate, Credential, FingerprintHash, KeyError, KeyType, LoginAlgorithm, PublicKey, SignatureProven};
 use settings::Effective;

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use keys::{Certificate, FingerprintHash};
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateRefusal, ComponentFacts, HostbasedStep, Refusal, Weight};
+use crate::{CertificateStep, ComponentFacts, HostbasedStep, Refusal, Weight};
 
 /// One step of a decision. Where OpenSSH logs the same fact, `Display` is its text. No step tells what another key's
 /// line forces or restricts (CVE-2012-0814).
@@ -133,104 +132,8 @@ pub enum Step {
         /// What the option stands in front of.
         place: String,
     },
-    /// The file of TrustedUserCAKeys cannot be read: it trusts nobody.
-    AuthoritiesUnknown {
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        error: String,
-    },
-    /// A file lists the authority of the certificate.
-    AuthorityTrusted {
-        /// Type and fingerprint.
-        authority: String,
-        /// The file.
-        file: String,
-    },
-    /// A file does not list the authority of the certificate.
-    AuthorityNotListed {
-        /// Type and fingerprint.
-        authority: String,
-        /// The file.
-        file: String,
-    },
-    /// A list is looked through for one of the certificate's names.
-    PrincipalsTried {
-        /// The file.
-        file: String,
-    },
-    /// A line of the list is one of the certificate's names.
-    PrincipalMatches {
-        /// `FILE:LINE`
-        place: String,
-        /// The name.
-        principal: String,
-    },
-    /// The certificate is a user's, it is valid now, and for the right name.
-    CertificateHolds {
-        /// The first second, since 1970 in UTC.
-        valid_after: u64,
-        /// The first second at which it no longer is.
-        valid_before: u64,
-        /// Its names.
-        principals: Vec<String>,
-    },
-    /// An extension that is not known: it permits nothing.
-    ExtensionUnknown {
-        /// Its name.
-        extension: String,
-    },
-    /// An option of the certificate makes it unusable.
-    CertificateOptionsInvalid {
-        /// Which, and why.
-        error: String,
-    },
-    /// `source-address` of the certificate does not hold.
-    NotFromPermittedSource {
-        /// `cert`, or `FILE:LINE` of the authority's line.
-        place: String,
-        /// The account.
-        user: String,
-        /// The peer's address.
-        address: String,
-    },
-    /// A certificate of a trusted authority is refused.
-    CertificateRefused {
-        /// Its key id.
-        key_id: String,
-        /// Its serial number.
-        serial: u64,
-        /// The authority's type.
-        authority: String,
-        /// The authority's fingerprint.
-        fingerprint: String,
-        /// `FILE:LINE` of the authority's line; none when it is one of TrustedUserCAKeys.
-        via: Option<String>,
-        /// Why.
-        reason: CertificateRefusal,
-    },
-    /// A certificate is accepted for its authority in TrustedUserCAKeys.
-    CertificateAccepted {
-        /// Its key id.
-        key_id: String,
-        /// Its serial number.
-        serial: u64,
-        /// Type and fingerprint of its authority.
-        authority: String,
-        /// The file.
-        file: String,
-    },
-    /// A certificate is accepted for its authority's line in a file of keys.
-    CertificateAcceptedByLine {
-        /// Its key id.
-        key_id: String,
-        /// Its serial number.
-        serial: u64,
-        /// Type and fingerprint of its authority.
-        authority: String,
-        /// `FILE:LINE`
-        place: String,
-    },
+    /// A step about a certificate.
+    Certificate(CertificateStep),
     /// PermitRootLogin does not stand against it.
     RootAllowed {
         /// Its value.
@@ -309,23 +212,6 @@ pub enum AccountListKeyword {
 }
 
 impl Step {
-    pub(crate) fn certificate_refused(
-        certificate: &Certificate,
-        hash: FingerprintHash,
-        via: Option<String>,
-        reason: CertificateRefusal,
-    ) -> Self {
-        let authority = certificate.authority();
-        Self::CertificateRefused {
-            key_id: certificate.key_id().to_owned(),
-            serial: certificate.serial(),
-            authority: authority.key_type().short_name().to_owned(),
-            fingerprint: authority.fingerprint(hash),
-            via,
-            reason,
-        }
-    }
-
     /// At which level the log writes it.
     #[must_use]
     pub fn weight(&self) -> Weight {
@@ -334,18 +220,10 @@ impl Step {
             Self::PrincipalAuthorized { .. } => Weight::Info,
             Self::Hostbased(step) => step.weight(),
             Self::ChrootComponentUnsound { .. } | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
-            Self::LineRefuses { .. }
-            | Self::LineUnusable { important: true, .. }
-            | Self::AuthoritiesUnknown { .. }
-            | Self::CertificateOptionsInvalid { .. }
-            | Self::CertificateRefused { .. } => Weight::Error,
-            Self::NotFromPermittedHost { .. }
-            | Self::NotFromPermittedSource { .. }
-            | Self::ExtensionUnknown { .. }
-            | Self::PasswordExpired { .. } => Weight::Info,
-            Self::KeyAccepted { .. } | Self::CertificateAccepted { .. } | Self::CertificateAcceptedByLine { .. } => {
-                Weight::Verbose
-            }
+            Self::Certificate(step) => step.weight(),
+            Self::LineRefuses { .. } | Self::LineUnusable { important: true, .. } => Weight::Error,
+            Self::NotFromPermittedHost { .. } | Self::PasswordExpired { .. } => Weight::Info,
+            Self::KeyAccepted { .. } => Weight::Verbose,
             Self::RootAllowed { setting } if setting == "forced-commands-only" => Weight::Info,
             _ => Weight::Debug,
         }
@@ -386,41 +264,7 @@ impl fmt::Display for Step {
                 write!(out, "{place}: the authority is there without cert-authority")
             }
             Self::CertAuthorityMisplaced { place } => write!(out, "{place}: cert-authority flag invalid here"),
-            Self::AuthoritiesUnknown { file, error } => write!(out, "Cannot read TrustedUserCAKeys {file}: {error}"),
-            Self::AuthorityTrusted { authority, file } => write!(out, "CA {authority} is listed in {file}"),
-            Self::AuthorityNotListed { authority, file } => write!(out, "CA {authority} is not listed in {file}"),
-            Self::PrincipalsTried { file } => write!(out, "trying authorized principals file {file}"),
-            Self::PrincipalMatches { place, principal } => write!(out, "{place}: matched principal \"{principal}\""),
-            Self::CertificateHolds { valid_after, valid_before, principals } => write!(
-                out,
-                "the certificate is a user's, valid from {valid_after} until before {valid_before} (seconds since \
-                 1970), for {principals:?}"
-            ),
-            Self::ExtensionUnknown { extension } => {
-                write!(out, "Certificate extension \"{extension}\" is not supported")
-            }
-            Self::CertificateOptionsInvalid { error } => out.write_str(error),
-            Self::NotFromPermittedSource { place, user, address } => write!(
-                out,
-                "{place}: Authentication tried for {user} with valid certificate but not from a permitted source \
-                 address ({address})."
-            ),
-            Self::CertificateRefused { key_id, serial, authority, fingerprint, via, reason } => {
-                let via = via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
-                write!(
-                    out,
-                    "Refusing certificate ID \"{key_id}\" serial={serial} signed by {authority} CA {fingerprint}{via}: \
-                     {reason}"
-                )
-            }
-            Self::CertificateAccepted { key_id, serial, authority, file } => {
-                let authority = authority.replacen(' ', " CA ", 1);
-                write!(out, "Accepted certificate ID \"{key_id}\" (serial {serial}) signed by {authority} via {file}")
-            }
-            Self::CertificateAcceptedByLine { key_id, serial, authority, place } => write!(
-                out,
-                "Accepted certificate ID \"{key_id}\" (serial {serial}) signed by CA {authority} found at {place}"
-            ),
+            Self::Certificate(step) => write!(out, "{step}"),
             Self::RootAllowed { setting } if setting == "forced-commands-only" => {
                 out.write_str("Root login accepted for forced command.")
             }

@@ -64,7 +64,33 @@ fn strip_zone(text: &str) -> Option<&str> {
     })
 }
 
+impl std::fmt::Display for CivilTime {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { year, month, day, hour, minute, second } = self;
+        write!(out, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    }
+}
+
 impl CivilTime {
+    /// What clocks in UTC show so many seconds after the start of 1970; `None` after the year 9999.
+    #[must_use]
+    pub fn in_utc(seconds: u64) -> Option<Self> {
+        let (mut days, second) = (seconds.checked_div(86_400)?, u32::try_from(seconds.checked_rem(86_400)?).ok()?);
+        let (mut year, mut month) = (1970_u16, 1_u8);
+        while let Some(later) = days.checked_sub(if is_leap(year) { 366 } else { 365 }) {
+            (days, year) = (later, year.checked_add(1).filter(|year| *year <= 9999)?);
+        }
+        while let Some(later) = days.checked_sub(days_in_month(year, month).into()) {
+            (days, month) = (later, month.checked_add(1)?);
+        }
+        let part = |divisor: u32, most: u32| {
+            let part = second.checked_div(divisor)?.checked_rem(most)?;
+            u8::try_from(part).ok()
+        };
+        let day = u8::try_from(days.checked_add(1)?).ok()?;
+        Some(Self { year, month, day, hour: part(3600, 24)?, minute: part(60, 60)?, second: part(1, 60)? })
+    }
+
     /// Seconds from the start of 1970 if this is the time in UTC.
     #[must_use]
     pub fn seconds_if_utc(&self) -> i64 {
@@ -138,14 +164,25 @@ mod tests {
     }
 
     fn utc(moment: i64) -> CivilTime {
-        let (days, second) = (moment.div_euclid(86_400), moment.rem_euclid(86_400));
-        let mut day = CivilTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
-        while day.days_since_1970() + i64::from(days_in_month(day.year, day.month)) <= days {
-            (day.year, day.month) = if day.month == 12 { (day.year + 1, 1) } else { (day.year, day.month + 1) };
+        CivilTime::in_utc(u64::try_from(moment).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn clocks_in_utc() {
+        for (seconds, shown) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (978_307_199, "2000-12-31 23:59:59"),
+            (2_147_483_647, "2038-01-19 03:14:07"),
+            (253_402_300_799, "9999-12-31 23:59:59"),
+        ] {
+            let time = CivilTime::in_utc(seconds).unwrap();
+            assert_eq!(time.to_string(), shown);
+            assert_eq!(u64::try_from(time.seconds_if_utc()).unwrap(), seconds);
         }
-        let part = |value: i64| u8::try_from(value).unwrap();
-        let (hour, minute, second) = (part(second / 3600), part(second / 60 % 60), part(second % 60));
-        CivilTime { day: part(days - day.days_since_1970() + 1), hour, minute, second, ..day }
+        assert_eq!(CivilTime::in_utc(253_402_300_800), None);
+        assert_eq!(CivilTime::in_utc(u64::MAX), None);
     }
 
     /// A clock that is one hour ahead of UTC, two in summer: from 01:00 UTC on 28 March to 01:00 UTC on 31 October.

@@ -1,41 +1,14 @@
 //! User certificates: whose signature they bear, for whom and when they are valid, and what they permit.
 
-use std::fmt;
-
 use keys::authorized_keys::principal_lines;
 use keys::{Certificate, CertificateKind, PublicKey};
-use serde::{Deserialize, Serialize};
 use settings::pattern::{check_address_list, matches_address_list};
 use settings::text::from_path;
 
+use super::certificate_step::{CertificateRefusal, CertificateStep};
 use super::lines::{LineOf, line_unusable};
 use super::{Demands, Lists, Scene, fingerprint_hash, shown_key};
 use crate::{Restrictions, Step};
-
-/// Why a certificate is refused, though its authority is trusted. `Display` is theirs' text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CertificateRefusal {
-    /// It is for hosts.
-    NotForUsers,
-    /// It will be valid later.
-    NotYetValid,
-    /// It was valid earlier.
-    Expired,
-    /// It names nobody; once that meant everybody (OpenSSH 10.3; CVE-2024-7594 elsewhere).
-    NoPrincipals,
-    /// The user is not among its principals.
-    NotAPrincipal,
-    /// None of its principals is on the list of those who may log in as the user.
-    NoAuthorizedPrincipal,
-    /// A critical option that is unknown or broken, or a broken extension.
-    InvalidOptions,
-    /// Its own options keep this login away.
-    RefusedByOptions,
-    /// The options of the principal's line keep this login away.
-    RefusedByPrincipalsOptions,
-    /// The certificate forces one command and the line another.
-    ForcedCommandsDiffer,
-}
 
 /// Which names a certificate must hold one of.
 #[derive(Debug, Clone, Copy)]
@@ -63,25 +36,28 @@ impl Scene<'_> {
         steps.push(Step::FileTried { file: file.clone() });
         match lists.trusted_authorities(&file) {
             Err(error) => {
-                steps.push(Step::AuthoritiesUnknown { file, error });
+                steps.push(CertificateStep::AuthoritiesUnknown { file, error }.into());
                 return None;
             }
             Ok(text) if lists_authority(&text, certificate.authority(), &file, steps) => {
-                steps.push(Step::AuthorityTrusted { authority: authority.clone(), file: file.clone() });
+                steps.push(
+                    CertificateStep::AuthorityTrusted { authority: authority.clone(), file: file.clone() }.into(),
+                );
             }
             Ok(_) => {
-                steps.push(Step::AuthorityNotListed { authority, file });
+                steps.push(CertificateStep::AuthorityNotListed { authority, file }.into());
                 return None;
             }
         }
+        steps.push(CertificateStep::says(certificate).into());
         match self.certified_by_trusted(certificate, lists, steps) {
             Ok(demands) => {
                 let (key_id, serial) = (certificate.key_id().to_owned(), certificate.serial());
-                steps.push(Step::CertificateAccepted { key_id, serial, authority, file: file.clone() });
+                steps.push(CertificateStep::Accepted { key_id, serial, authority, file: file.clone() }.into());
                 Some((file, demands))
             }
             Err(reason) => {
-                steps.push(Step::certificate_refused(certificate, hash, None, reason));
+                steps.push(CertificateStep::refused(certificate, hash, None, reason).into());
                 None
             }
         }
@@ -102,7 +78,7 @@ impl Scene<'_> {
             None
         };
         let names = if principal.is_some() { Principals::Found } else { Principals::TheUser };
-        self.certificate_holds(certificate, names, steps)?;
+        self.certificate_holds(certificate, names)?;
         let demands = self.certificate_demands(certificate, "cert", steps)?;
         let Some(line) = principal else { return Ok(demands) };
         if !self.passes(&line.options, "principals", LineOf::Principal, steps) {
@@ -119,13 +95,15 @@ impl Scene<'_> {
         steps: &mut Vec<Step>,
     ) -> Option<keys::authorized_keys::PrincipalLine> {
         for file in lists.principals(certificate) {
-            steps.push(Step::PrincipalsTried { file: file.name.clone() });
+            steps.push(CertificateStep::PrincipalsTried { file: file.name.clone() }.into());
             for (number, line) in principal_lines(&file.text) {
                 let place = format!("{}:{number}", file.name);
                 match line {
                     Err(unusable) => steps.push(line_unusable(place, &unusable)),
                     Ok(line) if certificate.principals().contains(&line.principal) => {
-                        steps.push(Step::PrincipalMatches { place, principal: line.principal.clone() });
+                        steps.push(
+                            CertificateStep::PrincipalMatches { place, principal: line.principal.clone() }.into(),
+                        );
                         return Some(line);
                     }
                     Ok(_) => {}
@@ -140,7 +118,6 @@ impl Scene<'_> {
         &self,
         certificate: &Certificate,
         names: Principals<'_>,
-        steps: &mut Vec<Step>,
     ) -> Result<(), CertificateRefusal> {
         let principals = certificate.principals();
         let holds = |name: &str| principals.iter().any(|principal| principal == name);
@@ -165,9 +142,6 @@ impl Scene<'_> {
         if matches!(names, Principals::TheUser) && !holds(&self.account.name) {
             return Err(CertificateRefusal::NotAPrincipal);
         }
-        let (valid_after, valid_before) = (certificate.valid_after(), certificate.valid_before());
-        let principals = principals.to_vec();
-        steps.push(Step::CertificateHolds { valid_after, valid_before, principals });
         Ok(())
     }
 
@@ -179,7 +153,7 @@ impl Scene<'_> {
         steps: &mut Vec<Step>,
     ) -> Result<Demands, CertificateRefusal> {
         let mut invalid = |error: String| {
-            steps.push(Step::CertificateOptionsInvalid { error });
+            steps.push(CertificateStep::OptionsInvalid { error }.into());
             CertificateRefusal::InvalidOptions
         };
         if certificate.kind() != CertificateKind::User {
@@ -191,11 +165,11 @@ impl Scene<'_> {
         }
         let extensions = certificate.extensions().map_err(|error| invalid(error.to_string()))?;
         let unknown = extensions.unknown.iter().cloned();
-        steps.extend(unknown.map(|extension| Step::ExtensionUnknown { extension }));
+        steps.extend(unknown.map(|extension| CertificateStep::ExtensionUnknown { extension }.into()));
         let address = self.connection.address_text();
         if options.source_address.as_deref().is_some_and(|list| !is_within(&address, list)) {
             let (place, user) = (place.to_owned(), self.account.name.clone());
-            steps.push(Step::NotFromPermittedSource { place, user, address });
+            steps.push(CertificateStep::NotFromPermittedSource { place, user, address }.into());
             return Err(CertificateRefusal::RefusedByOptions);
         }
         Ok(Demands {
@@ -231,21 +205,4 @@ fn lists_authority(text: &[u8], authority: &PublicKey, file: &str, steps: &mut V
         steps.push(Step::LineUnusable { place: format!("{file}:{number}"), reason, important: true });
         false
     })
-}
-
-impl fmt::Display for CertificateRefusal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::NotForUsers => "Certificate invalid: not a user certificate",
-            Self::NotYetValid => "Certificate invalid: not yet valid",
-            Self::Expired => "Certificate invalid: expired",
-            Self::NoPrincipals => "Certificate lacks principal list",
-            Self::NotAPrincipal => "Certificate invalid: name is not a listed principal",
-            Self::NoAuthorizedPrincipal => "Certificate does not contain an authorized principal",
-            Self::InvalidOptions => "Invalid certificate options",
-            Self::RefusedByOptions => "Refused by certificate options",
-            Self::RefusedByPrincipalsOptions => "Refused by certificate principals options",
-            Self::ForcedCommandsDiffer => "forced command options do not match",
-        })
-    }
 }

@@ -4,7 +4,8 @@ use keys::authorized_keys::{Line, Options, Unusable, lines};
 use keys::{Credential, FingerprintHash};
 use settings::pattern::matches_host_or_address;
 
-use super::certificate::{CertificateRefusal, Principals};
+use super::certificate::Principals;
+use super::certificate_step::{CertificateRefusal, CertificateStep};
 use super::{Demands, KeyFile, Scene, shown_key};
 use crate::{ConnectionFacts, Restrictions, Step};
 
@@ -47,18 +48,19 @@ impl Scene<'_> {
                     steps.push(Step::LineRefuses { place: place.to_owned() });
                     return None;
                 }
+                steps.push(CertificateStep::says(certificate).into());
                 // As theirs: what a line accepts is always shown by its SHA-256.
                 let authority = shown_key(certificate.authority(), FingerprintHash::Sha256);
                 match self.certificate_by_line(certificate, &line.options, place, steps) {
                     Ok(demands) => {
                         let (key_id, serial) = (certificate.key_id().to_owned(), certificate.serial());
                         let place = place.to_owned();
-                        steps.push(Step::CertificateAcceptedByLine { key_id, serial, authority, place });
+                        steps.push(CertificateStep::AcceptedByLine { key_id, serial, authority, place }.into());
                         Some(demands)
                     }
                     Err(reason) => {
                         let via = Some(place.to_owned());
-                        steps.push(Step::certificate_refused(certificate, FingerprintHash::Sha256, via, reason));
+                        steps.push(CertificateStep::refused(certificate, FingerprintHash::Sha256, via, reason).into());
                         None
                     }
                 }
@@ -94,7 +96,7 @@ impl Scene<'_> {
             Some(list) => Principals::List(list),
             None => Principals::TheUser,
         };
-        self.certificate_holds(certificate, principals, steps)?;
+        self.certificate_holds(certificate, principals)?;
         Ok(demands)
     }
 

@@ -2,8 +2,8 @@
 
 use keys::{Certificate, Credential, KeyError};
 use policy::{
-    CertificateRefusal, Grants, KeyOffer, Refusal, Step, grants, not_revoked, offered_credential, public_key,
-    public_key_signed,
+    CertificateRefusal, CertificateStep, Grants, KeyOffer, Refusal, Step, grants, not_revoked, offered_credential,
+    public_key, public_key_signed,
 };
 use settings::Effective;
 
@@ -26,7 +26,7 @@ fn line(authority: &Authority, options: &str) -> InMemory {
 fn refusal_of(effective: &Effective, credential: &Credential, lists: &InMemory) -> Option<CertificateRefusal> {
     let verdict = offer(effective, credential, ALGORITHM, lists);
     let reason = verdict.steps.iter().find_map(|step| match step {
-        Step::CertificateRefused { reason, .. } => Some(*reason),
+        Step::Certificate(CertificateStep::Refused { reason, .. }) => Some(*reason),
         _ => None,
     });
     assert_eq!(verdict.is_allowed(), reason.is_none(), "{:?}", verdict.steps);
@@ -357,6 +357,10 @@ fn texts_are_theirs() {
     // Fingerprints as FingerprintHash says, where theirs asks it.
     let md5 = texts(&settings(&[TRUSTED, "FingerprintHash md5"]), &expired, &trusting(&authority));
     assert!(md5.iter().any(|text| text.contains("signed by ED25519 CA MD5:")), "{md5:?}");
+
+    let says = "the certificate is for users, valid from 2026-11-22 11:59:00 UTC until before 2026-11-22 12:01:00 UTC, \
+                for [\"alice\"]";
+    assert!(texts(&trusted, &CertificateParts::for_alice(), &trusting(&authority)).iter().any(|text| text == says));
 
     let shown = policy::credential_in_attempts(&trusted, &authority.credential(&with(|parts| parts.serial = 7)));
     let key = authority.login.public().fingerprint(keys::FingerprintHash::Sha256);
