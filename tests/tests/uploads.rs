@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use bulkhead_tests::{Account, As, Server, executable_of, needs_root, run, wait_until};
+use bulkhead_tests::{Account, As, Server, binaries, executable_of, needs_root, run, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -107,6 +107,10 @@ fn a_spool_that_everybody_can_write_is_not_used_and_no_upload_fails_for_it() {
     let put = |name: &str| server.sftp(&[], &format!("put {} {}\n", original.display(), inbox.join(name).display()));
     assert!(put("a").status.success());
     server.wait_for_log("belongs to or can be changed by somebody else; events are lost");
+    let checked =
+        run(Command::new(binaries().join("sshd")).arg("-t").arg("-f").arg(server.scratch.path("sshd_config")));
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.success() && said.contains("can be written by everybody (chmod o-w)"), "{said}");
     assert!(spooled(&spool).is_empty());
     fs::set_permissions(&spool, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(put("b").status.success());

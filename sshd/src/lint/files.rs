@@ -7,6 +7,7 @@ use nix::unistd::User;
 use policy::Step;
 use settings::keywords::{Id, Keyword};
 use settings::text::to_path;
+use settings::values::EventLog;
 use settings::{Place, Said, Setting};
 
 use super::Lint;
@@ -46,6 +47,8 @@ pub(super) fn look(lint: &mut Lint<'_>) {
                 account(lint, said, user, Id::AuthorizedPrincipalsCommand);
             }
             Setting::ChrootDirectory(Some(path)) => chroot(lint, place, path),
+            Setting::SftpEventSpool(Some(path)) => spool(lint, place, path),
+            Setting::EventLog(Some(EventLog::File(path))) => folder_of_events(lint, place, path),
             Setting::SftpJail(Some(path)) => jail(lint, said, path),
             Setting::Subsystem(subsystems) => {
                 subsystems.iter().for_each(|subsystem| command(lint, place, "Subsystem", &subsystem.command_line));
@@ -127,6 +130,26 @@ fn jail(lint: &mut Lint<'_>, said: &Said, path: &str) {
         Err(error) => lint.remark(said.place, format!("SftpJail {fixed}: {error}; then logins fail")),
         Ok(found) if !found.is_dir() => lint.warn(said.place, format!("SftpJail {fixed} is not a directory")),
         Ok(_) => {}
+    }
+}
+
+/// What the monitor will look at before it puts anything there.
+fn spool(lint: &mut Lint<'_>, place: Place, path: &Path) {
+    let wrong = match std::fs::symlink_metadata(path) {
+        Err(error) => error.to_string(),
+        Ok(found) if !found.is_dir() => "is not a directory".to_owned(),
+        Ok(found) if found.uid() != nix::unistd::geteuid().as_raw() => {
+            format!("belongs to user {}, not to the server's", found.uid())
+        }
+        Ok(found) if found.mode() & 0o002 != 0 => "can be written by everybody (chmod o-w)".to_owned(),
+        Ok(_) => return,
+    };
+    lint.warn(place, format!("SftpEventSpool {}: {wrong}; then events are lost", path.display()));
+}
+
+fn folder_of_events(lint: &mut Lint<'_>, place: Place, path: &Path) {
+    if let Some(Err(error)) = path.parent().map(std::fs::metadata) {
+        lint.warn(place, format!("EventLog {}: {error}; then the server does not start", path.display()));
     }
 }
 
