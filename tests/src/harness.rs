@@ -3,18 +3,12 @@
 //!
 //! Tests that need root say so with [`needs_root`]; without it they are skipped by name (`make test` lists them).
 
+mod agent;
 mod attacks;
 mod clients;
 pub mod kerberos;
 mod kernel;
 mod processes;
-
-pub use kernel::without_system_call;
-pub use processes::{descendants_of, executable_of, status_of, title_of};
-
-pub use clients::has_python_module;
-
-pub use attacks::{TURNED_AWAY, answer_to, attacks_py, connect_from, is_served, try_connect_from};
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -30,6 +24,12 @@ use std::{env, fs, thread};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
+
+pub use agent::Agent;
+pub use attacks::{TURNED_AWAY, answer_to, attacks_py, connect_from, is_served, try_connect_from};
+pub use clients::has_python_module;
+pub use kernel::without_system_call;
+pub use processes::{descendants_of, executable_of, status_of, title_of};
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -320,40 +320,6 @@ pub fn make_key(scratch: &Scratch, name: &str, arguments: &[&str]) -> PathBuf {
 #[must_use]
 pub fn public_half(private: &Path) -> String {
     fs::read_to_string(private.with_extension("pub")).expect("a public key file")
-}
-
-/// A running `ssh-agent`.
-pub struct Agent {
-    /// Where it listens.
-    pub socket: PathBuf,
-    process: Child,
-}
-
-impl Agent {
-    /// Starts one, which holds no keys yet.
-    #[must_use]
-    pub fn start(socket: PathBuf) -> Self {
-        let mut command = Command::new("ssh-agent");
-        command.arg("-D").arg("-a").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
-        let process = command.spawn().expect("ssh-agent is installed");
-        wait_until("the agent listens", || socket.exists());
-        Self { socket, process }
-    }
-
-    /// Gives it one key (with its certificate, if there is one) in place of all that it holds.
-    pub fn holds_only(&self, private: &Path) {
-        for arguments in [vec![OsStr::new("-qD")], vec![OsStr::new("-q"), private.as_os_str()]] {
-            let output = run(Command::new("ssh-add").args(arguments).env("SSH_AUTH_SOCK", &self.socket));
-            assert!(output.status.success(), "ssh-add: {output:?}");
-        }
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// How a server is started.
