@@ -10,7 +10,6 @@ pub mod kerberos;
 mod kernel;
 mod processes;
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
