@@ -4,8 +4,9 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 
-use ipc::MAX_FRAME;
-use ipc::start::{LINK, LaunchStart};
+use ipc::forwarding::{Forwarding, ForwardingAnswer, ForwardingRequest, Reach};
+use ipc::start::{ForwardStart, LINK, LaunchStart};
+use ipc::{Answering, MAX_FRAME};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox::{Policy, SessionPromises, Surroundings};
 
@@ -25,6 +26,8 @@ pub(crate) const LASTS: &[u8] = b"lasts";
 pub(crate) enum Role {
     /// `sshd-preauth` and `sshd-session`: passes frames on, in both directions, with their descriptors.
     Relay,
+    /// `sshd-forward`: reaches whatever it is asked for, and does what hosts' names say.
+    Forward,
     /// `sshd-launch`: writes down what it was told to start.
     Launch,
 }
@@ -33,6 +36,9 @@ pub(crate) enum Role {
 pub(crate) fn of_this_process() -> Option<Role> {
     let title = std::env::args().next()?;
     let rest = title.strip_prefix("sshd: ")?;
+    if rest.ends_with(" [forward]") {
+        return Some(Role::Forward);
+    }
     Some(if rest == "[net]" || rest.ends_with("@notty") { Role::Relay } else { Role::Launch })
 }
 
@@ -41,6 +47,7 @@ impl Role {
         let link = sys::fd::adopt(LINK).expect("the monitor gives a link");
         match self {
             Self::Relay => relay(&link),
+            Self::Forward => forward(link),
             Self::Launch => tell(link),
         }
         ExitCode::SUCCESS
@@ -94,5 +101,33 @@ fn tell(link: OwnedFd) {
     std::io::stdout().flush().expect("standard output is given");
     if command == LASTS {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    }
+}
+
+fn forward(link: OwnedFd) {
+    let (_, _, link): (ForwardStart, _, _) = ipc::start::receive(link).expect("a start message");
+    let mut link = Answering::<Forwarding>::over(link);
+    let null = sys::fd::open_devnull().expect("/dev/null");
+    let answer = |link: &Answering<Forwarding>, answer: &ForwardingAnswer, count: usize| {
+        link.answer(answer, &vec![null.as_fd(); count]).expect("the monitor listens");
+    };
+    while let Ok(request) = link.receive() {
+        match request {
+            ForwardingRequest::Connect { number, to: Reach::Tcp { host, .. } } => match host.as_str() {
+                "silence" => {}
+                "death" => return,
+                "another" => answer(&link, &ForwardingAnswer::Connected { number: number + 1 }, 1),
+                "twice" => (0..2).for_each(|_| answer(&link, &ForwardingAnswer::Connected { number }, 1)),
+                "undeclared" => answer(&link, &ForwardingAnswer::Connected { number }, 3),
+                _ => answer(&link, &ForwardingAnswer::Connected { number }, 1),
+            },
+            ForwardingRequest::Connect { number, to: Reach::Path(why) } => {
+                answer(&link, &ForwardingAnswer::NotConnected { number, found: true, why }, 0);
+            }
+            ForwardingRequest::Listen { number, .. } => {
+                answer(&link, &ForwardingAnswer::Listening { number, port: 4711, path: None, sockets: 2 }, 2);
+            }
+            ForwardingRequest::StopListening { .. } => {}
+        }
     }
 }

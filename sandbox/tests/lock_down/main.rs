@@ -8,6 +8,7 @@ mod every_call;
 mod jail;
 mod layers_alone;
 mod promised;
+mod sockets;
 mod wrong_arguments;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +27,8 @@ fn main() -> ExitCode {
         return ExitCode::from(if locked { RETURNED_FROM_MAIN } else { 1 });
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let modules = [promised::CASES, wrong_arguments::CASES, layers_alone::CASES, jail::CASES, every_call::CASES];
+    let modules =
+        [promised::CASES, sockets::CASES, wrong_arguments::CASES, layers_alone::CASES, jail::CASES, every_call::CASES];
     let mut failed = 0;
     for (name, case) in modules.into_iter().flatten() {
         if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
