@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ipc::start::{Granted, SftpGranted};
 use keys::{Credential, PublicKey, SignatureProven};
-use policy::{ForcedCommand, Grants, HostAllowed, KeyAllowed, MethodsToDo, Progress, Restrictions, Verdict};
+use policy::{
+    ForcedCommand, Grants, HostAllowed, KeyAllowed, MethodsToDo, PasswordAge, Progress, Restrictions, Verdict,
+};
 use settings::Effective;
 use settings::text::from_path;
 use settings::values::Method;
@@ -23,7 +25,7 @@ pub(crate) struct Proofs {
     methods: MethodsToDo,
     used_keys: Vec<PublicKey>,
     restrictions: Restrictions,
-    must_change_password: bool,
+    password_age: PasswordAge,
     /// One line for each method that has succeeded.
     succeeded: String,
 }
@@ -56,7 +58,7 @@ pub(crate) enum Decision {
 /// A login in which everything is proven. What is left is a word about the account.
 pub(crate) struct Complete {
     user: Box<ProvenUser>,
-    must_change_password: bool,
+    password_age: PasswordAge,
 }
 
 /// A user who has proven to be one, with everything that the login may do. Nothing outside of this file can make one,
@@ -72,13 +74,14 @@ pub(crate) struct ProvenUser {
     home: String,
     shell: String,
     must_change_password: bool,
+    password_ends_in: Option<i64>,
     succeeded: String,
 }
 
 impl Proofs {
     pub(crate) fn none_yet(methods: MethodsToDo) -> Self {
         let (used_keys, succeeded) = (Vec::new(), String::new());
-        Self { methods, used_keys, restrictions: Restrictions::none(), must_change_password: false, succeeded }
+        Self { methods, used_keys, restrictions: Restrictions::none(), password_age: PasswordAge::Fresh, succeeded }
     }
 
     /// Keys that have already proven something: each counts once.
@@ -125,7 +128,9 @@ impl Proofs {
         if progress == Progress::NotCalledFor {
             return Decision::No;
         }
-        self.must_change_password |= proof.must_change_password();
+        if let Proof::Password(proven) = proof {
+            self.password_age = proven.age();
+        }
         self.succeeded.push_str(&proof.line());
         match progress {
             Progress::NotCalledFor => Decision::No,
@@ -135,10 +140,7 @@ impl Proofs {
                 Decision::Partial
             }
             Progress::Complete => match ProvenUser::new(candidate, &restrictions, &self.succeeded) {
-                Some(user) => {
-                    let must_change_password = self.must_change_password;
-                    Decision::Complete(Complete { user: Box::new(user), must_change_password })
-                }
+                Some(user) => Decision::Complete(Complete { user: Box::new(user), password_age: self.password_age }),
                 None => Decision::No,
             },
         }
@@ -153,8 +155,11 @@ impl Complete {
 
     /// The user is in. Who must change their password first gets a terminal for that and nothing else.
     pub(crate) fn let_in(self, approval: &Approval) -> Box<ProvenUser> {
-        let Self { mut user, must_change_password } = self;
-        if must_change_password || approval.must_change_password() {
+        let Self { mut user, password_age } = self;
+        if let PasswordAge::EndsIn(days) = password_age {
+            user.password_ends_in = Some(days);
+        }
+        if password_age == PasswordAge::MustBeChanged || approval.must_change_password() {
             user.must_change_password = true;
             user.restrict_to_a_terminal();
         }
@@ -187,10 +192,6 @@ impl Proof<'_> {
 ",
             self.method().name()
         )
-    }
-
-    fn must_change_password(self) -> bool {
-        matches!(self, Self::Password(proven) if proven.must_change())
     }
 
     /// What AuthenticationMethods can name behind a colon.
@@ -243,6 +244,7 @@ impl ProvenUser {
             home: as_text(&candidate.account.home),
             shell: as_text(&candidate.facts.shell),
             must_change_password: false,
+            password_ends_in: None,
             succeeded: succeeded.to_owned(),
             grants,
         })
@@ -278,6 +280,11 @@ impl ProvenUser {
     /// The login is good for a new password and nothing else.
     pub(crate) fn must_change_password(&self) -> bool {
         self.must_change_password
+    }
+
+    /// Days for which the password that was used is still good, if they are few.
+    pub(crate) fn password_ends_in(&self) -> Option<i64> {
+        self.password_ends_in
     }
 
     /// One line for each method that has succeeded, with its key: what ExposeAuthInfo exposes.

@@ -10,16 +10,16 @@ use zeroize::Zeroizing;
 use crate::answers::look_up_user::days_since_1970;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
-
-/// A password that is right.
-pub(crate) struct Known {
-    /// It is too old.
-    pub(crate) must_change: bool,
-}
+use crate::journal::Journal;
 
 /// Compares a password with what is stored. `counts` is false for candidates who cannot log in by password: the work is
 /// done all the same, and nothing comes of it.
-pub(crate) fn check(connection: &mut Connection, candidate: &Candidate, tried: &Secret, counts: bool) -> Option<Known> {
+pub(crate) fn check(
+    connection: &mut Connection,
+    candidate: &Candidate,
+    tried: &Secret,
+    counts: bool,
+) -> Option<PasswordAge> {
     let stored = Stored::look_up(connection, candidate);
     let is_right = match Crypt::load() {
         Ok(crypt) => is_right(&crypt, tried, &stored.hash),
@@ -32,9 +32,12 @@ pub(crate) fn check(connection: &mut Connection, candidate: &Candidate, tried: &
     if !(is_right && counts) {
         return None;
     }
-    let age = policy::password_age(&candidate.user, stored.days, days_since_1970());
-    connection.log_steps(&age.steps);
-    Some(Known { must_change: age.outcome == Ok(PasswordAge::MustBeChanged) })
+    Some(stored.age(connection, candidate))
+}
+
+/// How old the candidate's password is, whoever knows it.
+pub(crate) fn age(journal: &mut impl Journal, candidate: &Candidate) -> PasswordAge {
+    Stored::look_up(journal, candidate).age(journal, candidate)
 }
 
 /// What the databases keep of a password.
@@ -44,7 +47,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn look_up(connection: &mut Connection, candidate: &Candidate) -> Self {
+    fn look_up(journal: &mut impl Journal, candidate: &Candidate) -> Self {
         match sys::identity::shadow_entry(&candidate.account.name) {
             Ok(Some(shadow)) => {
                 let days = PasswordDays {
@@ -57,10 +60,17 @@ impl Stored {
             Ok(None) => Self::without_days(&candidate.account.password_field),
             Err(error) => {
                 let text = format!("look-up of the password of user {}: {error}", candidate.user);
-                connection.log(&Event::Said { level: Level::Error, text });
+                journal.log(&Event::Said { level: Level::Error, text });
                 Self::without_days("*")
             }
         }
+    }
+
+    fn age(&self, journal: &mut impl Journal, candidate: &Candidate) -> PasswordAge {
+        let verdict = policy::password_age(&candidate.user, self.days, days_since_1970());
+        journal.log_steps(&verdict.steps);
+        // The age of a password never refuses anybody; should it, a new password is the least that is wanted.
+        verdict.outcome.unwrap_or(PasswordAge::MustBeChanged)
     }
 
     fn without_days(hash: &str) -> Self {

@@ -88,6 +88,10 @@ fn a_password_is_explained_and_never_asked_for() {
     let (status, text) = password(",method=password");
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("not asked for and not checked"), "{text}");
+    server.account.change("chage", &["--lastday", "0"]);
+    let (status, text) = password(",method=password");
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("password has expired (root forced)") && text.contains("good for a new password"), "{text}");
     let question = format!("user={},addr=192.0.2.7,method=password", server.account.name);
     let config = server.scratch.path("sshd_config");
     let refused = run(Command::new(binaries().join("sshd")).arg("-f").arg(config).args(["--explain", &question]));

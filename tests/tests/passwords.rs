@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use bulkhead_tests::{Server, needs_root};
+use bulkhead_tests::{Server, needs_root, run_with_input};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -94,6 +94,25 @@ fn an_expired_password_gets_nobody_further_than_to_a_new_one() {
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(said.contains("You must change your password now and log in again!"), "{said}");
     assert!(said.ends_with("urrent password: ") && !said.contains("\nin"), "passwd(1) runs, and nothing else: {said}");
+}
+
+#[test]
+fn a_password_that_ends_soon_is_told_of() {
+    let Some(server) = server("a_password_that_ends_soon_is_told_of", "PrintMotd no") else { return };
+    let shell = || {
+        let mut client = server.answering_client(&[PASSWORD], &["-oPreferredAuthentications=password", "-tt"]);
+        String::from_utf8_lossy(&run_with_input(&mut client, b"exit\n").stdout).into_owned()
+    };
+    let today = days_since_1970();
+    server.account.change("chage", &["--lastday", &(today - 28).to_string(), "--maxdays", "30", "--warndays", "7"]);
+    assert!(shell().contains("Your password will expire in 2 days."));
+    server.account.change("chage", &["--lastday", &today.to_string()]);
+    assert!(!shell().contains("will expire"));
+}
+
+/// Days since 1970, as shadow(5) counts them.
+fn days_since_1970() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs() / 86_400
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use ipc::Secret;
 use ipc::phases::MAX_PASSWORD;
-use policy::Restrictions;
+use policy::{PasswordAge, Restrictions};
 use settings::values::Method;
 
 use crate::candidate::Candidate;
@@ -10,12 +10,12 @@ use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::pam_login::PamLogin;
 use crate::preauth_child::Bounds;
-use crate::shadow_password::{self, Known};
+use crate::shadow_password;
 
 /// That somebody knows the candidate's password. Only this file makes one.
 pub(crate) struct PasswordProven {
     method: Method,
-    must_change: bool,
+    age: PasswordAge,
 }
 
 impl PasswordProven {
@@ -24,9 +24,9 @@ impl PasswordProven {
         self.method
     }
 
-    /// The password is right and too old.
-    pub(crate) fn must_change(&self) -> bool {
-        self.must_change
+    /// How old the password is. With PAM that is found out with the account.
+    pub(crate) fn age(&self) -> PasswordAge {
+        self.age
     }
 }
 
@@ -47,15 +47,14 @@ pub(crate) fn check_password(
     }
     let can_succeed = can_succeed(candidate);
     let tried = if can_succeed { password.clone() } else { junk(password.bytes().len()) };
-    let known = match pam {
+    let age = match pam {
         Some(pam) => {
             let is_right = pam.password_is_right(connection, bounds, candidate, tried.bytes())?;
-            // Whether it is too old is found out with the account.
-            is_right.then_some(Known { must_change: false })
+            is_right.then_some(PasswordAge::Fresh)
         }
         None => shadow_password::check(connection, candidate, &tried, can_succeed),
     };
-    Ok(known.filter(|_| can_succeed).map(|known| PasswordProven { method, must_change: known.must_change }))
+    Ok(age.filter(|_| can_succeed).map(|age| PasswordProven { method, age }))
 }
 
 /// Whether the right password would let this candidate in. It is found out before, not after: what a right password

@@ -2,15 +2,17 @@
 
 use ipc::phases::OfferedKey;
 use ipc::start::Credential;
-use policy::{Grants, MethodsToDo, Progress, Restrictions};
+use policy::{Grants, MethodsToDo, PasswordAge, Progress, Restrictions};
 use settings::values::Method;
 
 use super::Question;
 use super::report::Report;
+use crate::answers::hold_dialogue::DEVICE;
 use crate::answers::query_key::look_at_key;
 use crate::candidate::Candidate;
 use crate::journal::Journal as _;
 use crate::methods::methods_to_do;
+use crate::shadow_password;
 
 impl Question {
     /// What a login would be granted; none when there would be none.
@@ -61,16 +63,21 @@ fn method(report: &mut Report, candidate: &Candidate, to_do: &mut MethodsToDo, n
         report.refuse("no key is given");
         return None;
     }
-    let restrictions = Restrictions::none();
-    let root = policy::root_login(&candidate.effective, &candidate.facts, &candidate.from, method, &restrictions);
-    report.log_steps(&root.steps);
-    if let Err(refusal) = root.outcome {
-        report.refuse(refusal.to_string());
-        return None;
-    }
+    let verdict = policy::unrestricted_proof(&candidate.effective, &candidate.facts, &candidate.from, method);
+    report.log_steps(&verdict.steps);
+    let mut restrictions = match verdict.outcome {
+        Ok(restrictions) => restrictions,
+        Err(refusal) => {
+            report.refuse(refusal.to_string());
+            return None;
+        }
+    };
     report.say("what the user would type is not asked for and not checked; it is taken to be right");
     if candidate.effective.use_pam {
         report.say("PAM: not simulated");
+    } else if method == Method::Password && shadow_password::age(report, candidate) == PasswordAge::MustBeChanged {
+        report.say("good for a new password and nothing else");
+        restrictions = Restrictions::all_but_a_terminal();
     }
     settle(report, to_do, method);
     Some(policy::grants(&candidate.effective, &restrictions))
@@ -100,6 +107,9 @@ fn key(report: &mut Report, candidate: &Candidate, to_do: &mut MethodsToDo, file
         report.log_steps(&verdict.steps);
         match verdict.outcome {
             Ok(grants) => {
+                if candidate.effective.use_pam {
+                    report.say("PAM's word about the account: not simulated");
+                }
                 settle(report, to_do, Method::PublicKey);
                 return Some(grants);
             }
@@ -112,7 +122,8 @@ fn key(report: &mut Report, candidate: &Candidate, to_do: &mut MethodsToDo, file
 
 /// AuthenticationMethods may ask for more.
 fn settle(report: &mut Report, to_do: &mut MethodsToDo, method: Method) {
-    match to_do.succeeded(method, None) {
+    let device = (method == Method::KeyboardInteractive).then_some(DEVICE);
+    match to_do.succeeded(method, device) {
         Progress::Complete => report.let_in(format!("{} is enough", method.name())),
         Progress::Partial => {
             let more = to_do.offered().join(",");

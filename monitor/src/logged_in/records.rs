@@ -20,10 +20,20 @@ impl ServedLogin {
             .then(|| login_records::last_login(self.user.identity().uid).ok().flatten())
             .flatten();
         Greeting {
-            messages: self.for_session.pam.as_ref().map(|pam| pam.messages().to_owned()).unwrap_or_default(),
+            messages: self.messages(),
             last_login: last_login.as_ref().map(in_words),
             message_of_the_day: effective.print_motd,
         }
+    }
+
+    /// What PAM's modules have told, or the shadow database.
+    fn messages(&self) -> String {
+        let ending = self.user.password_ends_in().map(|days| {
+            let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+            format!("Your password will expire in {days}.\n")
+        });
+        let pam = self.for_session.pam.as_ref().map(|pam| pam.messages().to_owned());
+        ending.into_iter().chain(pam).collect()
     }
 
     /// Something runs on a session's terminal. Only root can write the records.
