@@ -236,3 +236,34 @@ t.close()
     let output = server.python(script);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "/ / Failure\n[Errno 2] no such user\n", "{output:?}");
 }
+
+/// What else the companion file can ask for works in a jail, under the calls that are left there.
+#[test]
+fn whole_uploads_and_their_sums_work_in_a_jail() {
+    if !needs_root("whole_uploads_and_their_sums_work_in_a_jail") {
+        return;
+    }
+    let companion = "SftpAtomicUploads yes\nSftpEventSpool @SCRATCH@spool\nSftpUploadSha256 yes\nSftpMaxOpenFiles 9\nSftpUploadRate 50M\n\
+                     SftpJail %h/files\n";
+    let server = Server::start_with_companion(As::Root, with_files(), "ForceCommand internal-sftp\n", companion);
+    server.account.home_file("files/half", "01234", 0o644);
+    fs::create_dir(server.scratch.path("spool")).unwrap();
+    let local = server.scratch.file("local", "0123456789");
+    let local = local.display();
+    let output = server
+        .sftp(&[], &format!("put {local} new\nput {local} inside\nreput {local} half\nput -f {local} d\nls -la\n"));
+    assert!(output.status.success(), "{}", text(&output));
+    let files = server.account.home.join("files");
+    for name in ["new", "inside", "half", "d"] {
+        assert_eq!(fs::read(files.join(name)).unwrap(), b"0123456789", "{name}");
+    }
+    assert_eq!(fs::read_dir(files).unwrap().count(), 4, "nothing temporary is left");
+    assert!(!server.log().contains("sandbox violation"), "{}", server.log());
+    let told: String = fs::read_dir(server.scratch.path("spool"))
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    // The sum of 0123456789, and the file by its name on this host.
+    assert!(told.contains("84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"), "{told}");
+    assert!(told.contains("/files"), "{told}");
+}
