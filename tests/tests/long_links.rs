@@ -102,7 +102,7 @@ fn windows_grow_with_the_link() {
     if !Path::new(THEIRS).is_file() {
         return skipped(NAME, "OpenSSH's server is not installed");
     }
-    for (milliseconds, megabytes, most) in [(200, 40, 0.8), (50, 40, 1.0)] {
+    for (milliseconds, megabytes, most) in [(200, 24, 0.8), (50, 40, 1.0)] {
         let Some(link) = LongLink::start(Duration::from_millis(milliseconds)) else {
             return skipped(NAME, "no tun devices or no network namespaces");
         };

@@ -12,7 +12,7 @@ use std::future::poll_fn;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Waker};
 
-use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest};
+use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest, NotConnected};
 use ipc::{Answering, Asking};
 use wire::Write as _;
 
@@ -134,11 +134,33 @@ impl Monitor {
                     };
                     self.say(LoggedInAnswer::Ended { session, how }, &[]);
                 }
+                LoggedInRequest::Connect { number, .. } if refuses => {
+                    let why = NotConnected::Failed("chosen".to_owned());
+                    self.say(LoggedInAnswer::NotConnected { number, why }, &[]);
+                }
+                LoggedInRequest::Connect { number, .. } => {
+                    let socket = self.socket();
+                    self.say(LoggedInAnswer::Connected { number }, &[socket]);
+                }
+                LoggedInRequest::Listen { number, .. } if refuses => {
+                    self.say(LoggedInAnswer::NotListening { number, tell: Some("chosen".to_owned()) }, &[]);
+                }
+                LoggedInRequest::Listen { number, .. } => {
+                    let socket = self.socket();
+                    self.say(LoggedInAnswer::Listening { number, port: 80, sockets: 1 }, &[socket]);
+                }
                 _ => continue,
             }
             spoken += 1;
         }
         spoken
+    }
+
+    /// Connected to somebody who says nothing.
+    fn socket(&mut self) -> OwnedFd {
+        let (near, far) = sys::fd::seqpacket_pair().expect("sockets");
+        self.far_ends.push(far);
+        near
     }
 
     fn start_command(&mut self, session: u32) {
