@@ -332,16 +332,17 @@ fn a_hanging_module_ends_with_the_grace_time() {
     let scratch = Scratch::new();
     let script = scratch.file("slow", "#!/bin/sh\nexec sleep 60\n");
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    for phase in ["auth", "account"] {
+    let hang = |phase: &str| {
         let other = if phase == "auth" { "account required pam_permit.so" } else { "auth required pam_permit.so" };
         let stack = format!("{other}\n{phase} required pam_exec.so quiet {}\n", script.display());
-        let Some((server, _service)) = server("a_hanging_module", &stack, "LoginGraceTime 2") else { return };
+        let Some((server, _service)) = server("a_hanging_module", &stack, "LoginGraceTime 1") else { return };
         let began = Instant::now();
         assert!(!is_in(&by_password(&server, PASSWORD)));
         assert!(began.elapsed() < Duration::from_secs(20), "{phase}: {:?}", began.elapsed());
         server.wait_for_log("Timeout before authentication for connection from 127.0.0.1 to 127.0.0.1");
         wait_until("the monitor has gone", || !server.descendants().iter().any(|pid| is_monitor(*pid)));
-    }
+    };
+    std::thread::scope(|scope| ["auth", "account"].map(|phase| scope.spawn(move || hang(phase))).map(drop));
 }
 
 fn is_monitor(pid: i32) -> bool {
@@ -364,6 +365,23 @@ fn a_hanging_module_ends_with_the_process_on_the_network() {
         wait_until("the monitor has gone", || !server.descendants().iter().any(|pid| is_monitor(*pid)));
         assert!(!is_in(&client.join().unwrap()));
     });
+}
+
+/// A server of one's own: what needs root in a module fails, the rest holds.
+#[test]
+fn a_server_that_an_ordinary_user_started() {
+    if !needs_root("a_server_that_an_ordinary_user_started") {
+        return;
+    }
+    for (account, expected) in [("pam_permit.so", true), ("pam_deny.so", false)] {
+        let service = PamService::new(&format!(
+            "auth required pam_permit.so\naccount required {account}\nsession required pam_permit.so\n"
+        ));
+        let configuration = format!("UsePAM yes\nPAMServiceName {}", service.name);
+        let server = Server::as_ordinary_user(&configuration);
+        assert_eq!(is_in(&server.ssh(&[], "echo in")), expected, "{account}");
+        assert_eq!(is_in(&by_password(&server, "anything")), expected, "{account}");
+    }
 }
 
 #[test]
