@@ -288,10 +288,13 @@ fn what_is_forwarded_is_on_permitted_and_a_port() {
             && !grants.listens()
     };
     assert!(nothing(&granted(&["DisableForwarding yes"], "")));
-    assert!(nothing(&granted(&[], "restrict")) && nothing(&granted(&[], "no-port-forwarding")));
+    assert!(nothing(&granted(&[], "restrict")) && nothing(&granted(&[], "no-port-forwarding,no-agent-forwarding")));
+    assert!(granted(&[], "no-port-forwarding").listens(), "for the client's agent");
     assert!(!nothing(&granted(&[], "restrict,port-forwarding")));
-    assert!(nothing(&granted(&["AllowTcpForwarding no", "AllowStreamLocalForwarding no"], "port-forwarding")));
-    let local = granted(&["AllowTcpForwarding local", "AllowStreamLocalForwarding local"], "");
+    let none = ["AllowTcpForwarding no", "AllowStreamLocalForwarding no", "AllowAgentForwarding no"];
+    assert!(nothing(&granted(&none, "port-forwarding")));
+    let local = ["AllowTcpForwarding local", "AllowStreamLocalForwarding local", "AllowAgentForwarding no"];
+    let local = granted(&local, "");
     assert!(local.forwards() && !local.listens());
 }
 
