@@ -18,6 +18,8 @@ pub fn keep_little() {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BLOCK);
         libc::mallopt(libc::M_TRIM_THRESHOLD, FREE_END);
         libc::mallopt(libc::M_TOP_PAD, FREE_END / 2);
+        // A thread that lives for a moment needs no heap of its own that stays.
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 
