@@ -71,7 +71,7 @@ fn serve(server: &mut Server, bytes: &[u8], output: &mut ByteQueue) -> bool {
         match server.serve(&mut Nobody, output, LARGEST_OUTPUT) {
             Ok(Progress::NeedsInput) => return true,
             Ok(Progress::OutputFull) => output.consumed(output.len()),
-            Ok(Progress::Busy) => {}
+            Ok(Progress::Busy | Progress::Paused) => {}
             Err(_) => return false,
         }
         assert!(output.len() <= LARGEST_OUTPUT + sftp::LARGEST_PACKET + 4);
