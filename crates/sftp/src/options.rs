@@ -186,36 +186,11 @@ impl Options {
 }
 
 fn level(name: &[u8]) -> Option<Level> {
-    let levels = [
-        ("QUIET", Level::Quiet),
-        ("FATAL", Level::Fatal),
-        ("ERROR", Level::Error),
-        ("INFO", Level::Info),
-        ("VERBOSE", Level::Verbose),
-        ("DEBUG", Level::Debug1),
-        ("DEBUG1", Level::Debug1),
-        ("DEBUG2", Level::Debug2),
-        ("DEBUG3", Level::Debug3),
-    ];
-    levels.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())).map(|(_, level)| *level)
+    std::str::from_utf8(name).ok().and_then(Level::named)
 }
 
 fn facility(name: &[u8]) -> Option<u8> {
-    let facilities = [
-        ("DAEMON", 3),
-        ("USER", 1),
-        ("AUTH", FACILITY_AUTH),
-        ("AUTHPRIV", 10),
-        ("LOCAL0", 16),
-        ("LOCAL1", 17),
-        ("LOCAL2", 18),
-        ("LOCAL3", 19),
-        ("LOCAL4", 20),
-        ("LOCAL5", 21),
-        ("LOCAL6", 22),
-        ("LOCAL7", 23),
-    ];
-    facilities.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())).map(|(_, number)| *number)
+    std::str::from_utf8(name).ok().and_then(events::facility_named)
 }
 
 /// Octal, 0 to 0777.
