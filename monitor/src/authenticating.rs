@@ -361,7 +361,7 @@ impl Attempts {
         }
     }
 
-    /// AuthenticationMethods asks for what is switched off or not supported yet. Whoever it is: they are told so at
+    /// AuthenticationMethods asks for what is switched off or not supported. Whoever it is: they are told so at
     /// their first attempt.
     fn nobody_can_log_in(
         &self,

@@ -164,25 +164,6 @@ fn the_log_goes_to_a_file() {
 }
 
 #[test]
-fn what_has_no_effect_yet_is_logged_at_the_start_and_after_a_reload() {
-    let (site, port) = (Site::new(), free_port());
-    let restricting = format!("{}ChannelTimeout session=1h\nX11Forwarding yes", listen_lines(&[port]));
-    site.configure(&restricting);
-    let mut sshd = Foreground::start(site.sshd(&["-D", "-e"]));
-    let file = site.path("sshd_config");
-    let said = |line: u32, keyword: &str| format!("{} line {line}: {keyword} has no effect yet", file.display());
-    sshd.wait_for(&said(2, "ChannelTimeout"));
-    sshd.wait_for(&said(3, "X11Forwarding"));
-    sshd.wait_for(&format!("Server listening on 127.0.0.1 port {port}."));
-
-    // What should have kept somebody out, or ended a session, is an error.
-    site.configure(&format!("LogLevel ERROR\nX11Forwarding yes\n{restricting}"));
-    sshd.signal(Signal::SIGHUP);
-    let line = sshd.wait_for(" has no effect yet");
-    assert!(line.starts_with(&said(4, "ChannelTimeout")), "{line}");
-}
-
-#[test]
 fn an_ordinary_configuration_is_not_commented_on_in_the_log() {
     let (site, port) = (Site::new(), free_port());
     let hardened = "PasswordAuthentication no\nKbdInteractiveAuthentication no\nX11Forwarding no\nPrintMotd no\n\

@@ -60,12 +60,12 @@ pub(super) fn look(lint: &mut Lint<'_>) {
     certificate_of_a_user(lint);
 }
 
-/// Keys that theirs can use and we cannot yet.
+/// Keys that theirs can use and we cannot.
 pub(super) fn look_at_keys(lint: &mut Lint<'_>, host_keys: &HostKeys) {
     for file in &host_keys.not_supported {
         let is_it = |said: &Said| matches!(&said.setting, Setting::HostKey(files) if files.iter().any(|named| named.0 == *file));
         let place = lint.loaded.settings.said.iter().find(|said| is_it(said)).map(|said| said.place);
-        let text = format!("host key {} is of a type or size that has no effect yet", file.display());
+        let text = format!("host key {} is of a type or size that is not supported", file.display());
         if host_keys.usable.is_empty() {
             lint.warn(place, format!("{text}, and there is no other: the server will not start"));
         } else {

@@ -82,7 +82,7 @@ impl HostKeys {
         match why {
             Unusable::Missing if is_default => {}
             Unusable::NotSupported => {
-                let text = format!("host key {} is of a type or size that is not supported yet", file.display());
+                let text = format!("host key {} is of a type or size that is not supported", file.display());
                 self.say(Level::Debug1, text);
                 self.not_supported.push(file.to_path_buf());
             }
