@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Effective;
 use crate::algorithms::signature_algorithms;
 use crate::preauth::settings_of_one_process;
-use crate::values::{ChannelTimeout, Compression, IpQos, LogLevel, Seconds, Tunnel};
+use crate::values::{ChannelTimeout, Compression, IpQos, LogLevel, Seconds};
 
 settings_of_one_process! {
     /// Settings of `sshd-session`, for the user who logged in.
@@ -43,8 +43,6 @@ settings_of_one_process! {
         accept_env: Vec<String> = AcceptEnv,
         /// Idle limits of channels.
         channel_timeout: Vec<ChannelTimeout> = ChannelTimeout,
-        /// Whether tun(4) devices may be forwarded.
-        permit_tunnel: Tunnel = PermitTunnel,
         /// Service classes.
         ip_qos: IpQos = IPQoS,
         /// Bytes after which new keys are due; 0 for the cipher's default.

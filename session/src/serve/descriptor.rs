@@ -17,6 +17,8 @@ pub(crate) enum Nature {
     Stream,
     /// The socket of a forwarded connection: as above, but each direction ends on its own.
     Socket,
+    /// A device that gives one packet for each read.
+    Packets,
     /// The master side of a terminal: it gives its input in portions.
     Terminal,
 }
@@ -52,7 +54,7 @@ impl Descriptor {
                 Ok(0) => return Poll::Ready(Ok(ReadOutcome::End)),
                 Ok(count) => {
                     // Edge-triggered: what arrives from now on is told anew. Saves the read(2) that would find nothing.
-                    if self.nature != Nature::Terminal && count < into.len() {
+                    if matches!(self.nature, Nature::Stream | Nature::Socket) && count < into.len() {
                         readiness.clear_ready();
                     }
                     return Poll::Ready(Ok(ReadOutcome::Some(count)));

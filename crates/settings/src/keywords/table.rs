@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Status::{Later, Never, Works};
+use super::Status::{Never, Works};
 use super::{ItsFile, Keyword, Process, Scope};
 use crate::arguments::{Arguments, parse_plain};
 use crate::paths::{OUR_VERSION, PIDFILE, XAUTH, in_libexecdir, in_sysconfdir};
@@ -352,7 +352,7 @@ keywords! {
     /// How many leading bits of an address make one source.
     per_source_net_block_size, PerSourceNetBlockSize, NetBlocks, ["32:128"], Global, [Listener], Works;
     /// Whether tun(4) devices may be forwarded.
-    permit_tunnel, PermitTunnel, OneOf<Tunnel>, ["no"], Anywhere, [Monitor, Session], Later;
+    permit_tunnel, PermitTunnel, OneOf<Tunnel>, ["no"], Anywhere, [Monitor], Works;
     /// The service class (DSCP) of interactive and of other connections.
     ip_qos, IPQoS, ServiceClasses, ["ef cs0"], Anywhere, [Session], Works;
     /// After how many bytes and how much time new keys are agreed on.

@@ -15,6 +15,7 @@ use super::session::Session;
 use super::sftp_end::SftpEnd;
 use super::stream_ends::{Stream, StreamEnds};
 use super::tuning::{Pace, Tuning};
+use super::tunnel_end::TunnelEnd;
 use super::window::{FORWARDING_WINDOW, LARGEST_DATA, OurWindow, PeerWindow, SESSION_WINDOW, WindowViolation};
 use crate::serve::monitor_link::MonitorLink;
 
@@ -52,6 +53,8 @@ pub(crate) enum Ends {
     Streams(StreamEnds),
     /// `internal-sftp`
     Sftp(Box<SftpEnd>),
+    /// A tun(4) device.
+    Tunnel(TunnelEnd),
 }
 
 /// What a channel is for.
@@ -99,6 +102,13 @@ impl Channel {
     /// A forwarded connection: the peer may send at once, as much as [`FORWARDING_WINDOW`].
     pub(crate) fn for_connection(peer: PeerSide, ends: StreamEnds, what: Forwarded) -> Self {
         let mut channel = Self::new(peer, Ends::Streams(ends), Purpose::Forwarding(what));
+        channel.from_peer.open(FORWARDING_WINDOW);
+        channel
+    }
+
+    /// A device: as above.
+    pub(crate) fn for_device(peer: PeerSide, end: TunnelEnd, what: Forwarded) -> Self {
+        let mut channel = Self::new(peer, Ends::Tunnel(end), Purpose::Forwarding(what));
         channel.from_peer.open(FORWARDING_WINDOW);
         channel
     }
@@ -177,6 +187,10 @@ impl Channel {
         let passed_on = match &mut self.ends {
             Ends::Streams(streams) => streams.take(cx, bytes),
             Ends::Sftp(sftp) => sftp.take(bytes),
+            Ends::Tunnel(tunnel) => {
+                tunnel.take(cx, bytes);
+                bytes.len()
+            }
             Ends::Nothing => bytes.len(),
         };
         self.from_peer.passed_on(passed_on);
@@ -218,6 +232,7 @@ impl Channel {
         match &mut self.ends {
             Ends::Streams(streams) => streams.input_is_complete(),
             Ends::Sftp(sftp) => sftp.input_is_complete(),
+            Ends::Tunnel(tunnel) => tunnel.input_is_complete(),
             Ends::Nothing => {}
         }
     }
@@ -228,6 +243,7 @@ impl Channel {
         match &mut self.ends {
             Ends::Streams(streams) => streams.close_outputs(),
             Ends::Sftp(sftp) => sftp.drop_answers(),
+            Ends::Tunnel(tunnel) => tunnel.close(),
             Ends::Nothing => {}
         }
     }
@@ -280,7 +296,7 @@ impl Channel {
                 (0, false)
             }
             Ends::Sftp(sftp) => sftp.serve(link),
-            Ends::Nothing => (0, false),
+            Ends::Tunnel(_) | Ends::Nothing => (0, false),
         }
     }
 
@@ -303,8 +319,39 @@ impl Channel {
                     (false, false) => Flow::Still,
                 }
             }
+            Ends::Tunnel(_) => self.send_packets(cx, packets),
             Ends::Nothing => Flow::Still,
         }
+    }
+
+    /// Reads a device's packets. One that does not fit into the window, or into a message that the peer takes, is dropped.
+    fn send_packets(&mut self, cx: &mut Context<'_>, packets: &mut impl Packets) -> Flow {
+        let Ends::Tunnel(tunnel) = &mut self.ends else { return Flow::Still };
+        let head = data_head(self.peer, Stream::Output);
+        let mut flow = Flow::Still;
+        for _ in 0..PACKETS_PER_TURN {
+            if !tunnel.is_readable(cx) {
+                break;
+            }
+            if !packets.want_data() {
+                return if flow == Flow::Moved { flow } else { Flow::Held };
+            }
+            let mut message = Vec::new();
+            if !tunnel.read(cx, &mut message) {
+                break;
+            }
+            flow = Flow::Moved;
+            let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+            if length <= self.to_peer.left().min(self.largest_packet) {
+                packets.send_filled(head.bytes(), message.len(), |space| {
+                    let filled = space.len().min(message.len());
+                    space.iter_mut().zip(&message).for_each(|(to, from)| *to = *from);
+                    filled
+                });
+                self.to_peer.sent(length);
+            }
+        }
+        flow
     }
 
     /// Reads a command's output into packets, within the peer's window.
@@ -399,7 +446,7 @@ impl Channel {
     fn is_drained(&self, flow: Flow) -> bool {
         let unread = match &self.ends {
             Ends::Streams(streams) => self.to_peer.left() > 0 && streams.has_unread_output(),
-            Ends::Sftp(_) | Ends::Nothing => false,
+            Ends::Sftp(_) | Ends::Tunnel(_) | Ends::Nothing => false,
         };
         flow == Flow::Still && !unread
     }
@@ -408,6 +455,7 @@ impl Channel {
         match &self.ends {
             Ends::Streams(streams) => streams.outputs_are_open(),
             Ends::Sftp(sftp) => sftp.can_answer(),
+            Ends::Tunnel(tunnel) => tunnel.is_open(),
             Ends::Nothing => false,
         }
     }
@@ -416,6 +464,7 @@ impl Channel {
         match &self.ends {
             Ends::Streams(streams) => streams.input_is_open(),
             Ends::Sftp(sftp) => sftp.exit_status().is_none(),
+            Ends::Tunnel(tunnel) => tunnel.takes_input(),
             Ends::Nothing => false,
         }
     }
@@ -504,7 +553,7 @@ impl Channel {
         match &mut self.ends {
             Ends::Streams(streams) => streams.quiet(),
             Ends::Sftp(sftp) => sftp.quiet(),
-            Ends::Nothing => {}
+            Ends::Tunnel(_) | Ends::Nothing => {}
         }
     }
 }

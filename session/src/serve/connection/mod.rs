@@ -23,6 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tuning;
+mod tunnel_end;
 mod window;
 
 use std::task::Context;

@@ -22,7 +22,7 @@ impl Connection {
             },
             b"direct-tcpip" => return self.reach_address(peer, reader, link),
             b"direct-streamlocal@openssh.com" => return self.reach_path(peer, reader, link),
-            b"tun@openssh.com" => msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED,
+            b"tun@openssh.com" => return self.open_tunnel(peer, reader, link),
             _ => msg::SSH_OPEN_UNKNOWN_CHANNEL_TYPE,
         };
         refuse(peer, refusal, "open failed", &mut self.outbox);

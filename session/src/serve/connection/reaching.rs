@@ -16,6 +16,7 @@ use super::channel::{Channel, PeerSide};
 use super::forwarded::{Forwarded, host_and_port};
 use super::opening::{confirm, refuse};
 use super::stream_ends::StreamEnds;
+use super::tunnel_end::{Layer, TunnelEnd};
 use super::window::FORWARDING_WINDOW;
 use crate::serve::descriptor::{Descriptor, Nature};
 use crate::serve::ending::Ending;
@@ -46,6 +47,24 @@ impl Connection {
         self.ask_to_connect(peer, what, ConnectTo::Path(path), originator, link)
     }
 
+    /// `tun@openssh.com` (PROTOCOL section 2.3)
+    pub(super) fn open_tunnel(
+        &mut self,
+        peer: PeerSide,
+        rest: Reader<'_>,
+        link: &mut MonitorLink,
+    ) -> Result<(), Ending> {
+        let (mode, unit) = tunnel(rest).map_err(|why| Ending::malformed("tun", why))?;
+        let layer = if mode == ETHERNET { Layer::Ethernet } else { Layer::PointToPoint };
+        let place = if layer == Layer::Ethernet { "tap" } else { "tun" };
+        let what = Forwarded::new(ForwardingKind::Tunnel, place.to_owned());
+        match self.channels.reserve(Awaited::Device { peer, what, layer }) {
+            Some(number) => link.ask_for_forwarding(&LoggedInRequest::OpenTunnel { number, mode, unit })?,
+            None => refuse(peer, msg::SSH_OPEN_RESOURCE_SHORTAGE, "open failed", &mut self.outbox),
+        }
+        Ok(())
+    }
+
     fn ask_to_connect(
         &mut self,
         peer: PeerSide,
@@ -68,20 +87,25 @@ impl Connection {
 
     /// The monitor has reached it.
     pub(super) fn connected(&mut self, number: u32, descriptors: Vec<OwnedFd>) -> Result<(), LinkError> {
-        let (peer, what) = self.wanted_by_peer(number)?;
-        let socket = descriptors.into_iter().next().and_then(|socket| Descriptor::new(socket, Nature::Socket).ok());
+        let (peer, what, layer) = self.wanted_by_peer(number)?;
+        let nature = if layer.is_some() { Nature::Packets } else { Nature::Socket };
+        let socket = descriptors.into_iter().next().and_then(|socket| Descriptor::new(socket, nature).ok());
         let Some(socket) = socket else {
             refuse(peer, msg::SSH_OPEN_RESOURCE_SHORTAGE, "open failed", &mut self.outbox);
             return Ok(());
         };
-        self.channels.open(number, Channel::for_connection(peer, StreamEnds::socket(socket), what));
+        let channel = match layer {
+            None => Channel::for_connection(peer, StreamEnds::socket(socket), what),
+            Some(layer) => Channel::for_device(peer, TunnelEnd::new(socket, layer), what),
+        };
+        self.channels.open(number, channel);
         confirm(peer, number, FORWARDING_WINDOW, &mut self.outbox);
         Ok(())
     }
 
     /// The monitor has not.
     pub(super) fn not_connected(&mut self, number: u32, why: NotConnected) -> Result<(), LinkError> {
-        let (peer, _) = self.wanted_by_peer(number)?;
+        let (peer, ..) = self.wanted_by_peer(number)?;
         match why {
             NotConnected::Prohibited => {
                 refuse(peer, msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed", &mut self.outbox);
@@ -91,13 +115,24 @@ impl Connection {
         Ok(())
     }
 
-    fn wanted_by_peer(&mut self, number: u32) -> Result<(PeerSide, Forwarded), LinkError> {
-        let from_monitor = |awaited: &Awaited| matches!(awaited, Awaited::FromMonitor { .. });
-        match self.channels.take_awaited(number, from_monitor) {
-            Some(Awaited::FromMonitor { peer, what }) => Ok((peer, what)),
+    fn wanted_by_peer(&mut self, number: u32) -> Result<(PeerSide, Forwarded, Option<Layer>), LinkError> {
+        let by_peer = |awaited: &Awaited| matches!(awaited, Awaited::FromMonitor { .. } | Awaited::Device { .. });
+        match self.channels.take_awaited(number, by_peer) {
+            Some(Awaited::FromMonitor { peer, what }) => Ok((peer, what, None)),
+            Some(Awaited::Device { peer, what, layer }) => Ok((peer, what, Some(layer))),
             _ => Err(LinkError::Unasked),
         }
     }
+}
+
+/// SSH_TUNMODE_ETHERNET
+const ETHERNET: u32 = 2;
+
+/// Mode and unit.
+fn tunnel(mut rest: Reader<'_>) -> Result<(u32, u32), WireError> {
+    let (mode, unit) = (rest.u32()?, rest.u32()?);
+    rest.finish()?;
+    Ok((mode, unit))
 }
 
 fn address(mut rest: Reader<'_>) -> Result<(String, u32, Originator), WireError> {
