@@ -11,7 +11,6 @@ pub mod load;
 pub mod reload;
 mod running;
 pub mod test_modes;
-mod without_effect;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 //!
 //! A row holds the field of [`Effective`], the keyword as `-T` spells it, its other names, the kind of its value, the
 //! default as lines of a configuration file, where it may stand, which processes learn its value, and whether it
-//! already has its effect. Everything else follows from the row: parsing, merging, dumping, the manual, the commented
+//! can have its effect here. Everything else follows from the row: parsing, merging, dumping, the manual, the commented
 //! `etc/sshd_config`. What needs thought is in the kind ([`crate::values`]), not here.
 
 mod table;
@@ -69,10 +69,6 @@ pub enum Scope {
 pub enum Status {
     /// It has.
     Works,
-    /// Not all of it; the text says what happens instead.
-    Partly(&'static str),
-    /// It is read, checked and shown; `sshd -t` says that it has no effect yet.
-    Later,
     /// Read and shown for the sake of shared files; it can have no effect here. The text says why.
     Never(&'static str),
 }

@@ -142,8 +142,6 @@ fn paragraph(keyword: &Keyword) -> String {
     }
     match keyword.status {
         Status::Works => {}
-        Status::Partly(instead) => writeln!(text, "Not complete yet: {instead}.").unwrap(),
-        Status::Later => text.push_str("Has no effect yet.\n"),
         Status::Never(why) => writeln!(text, "Has no effect: {why}.").unwrap(),
     }
     text
@@ -179,8 +177,6 @@ fn withdrawn() -> String {
 fn status(keyword: &Keyword) -> String {
     match keyword.status {
         Status::Works => "works".to_owned(),
-        Status::Partly(instead) => format!("partly: {instead}"),
-        Status::Later => "later".to_owned(),
         Status::Never(why) => format!("no effect: {why}"),
     }
 }

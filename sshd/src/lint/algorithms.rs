@@ -1,17 +1,17 @@
 //! Sets of algorithms that leave no client.
 
 use keys::HostKey;
+use settings::Effective;
 use settings::keywords::Id;
 
 use super::Lint;
-use crate::without_effect;
 
 pub(super) fn look(lint: &mut Lint<'_>, host_keys: &[HostKey]) {
     let global = lint.global.clone();
     let lists = [
         (Id::KexAlgorithms, !global.kex_algorithms.is_empty()),
         (Id::Ciphers, !global.ciphers.is_empty()),
-        (Id::Macs, without_effect::needs_no_mac(&global) || !global.macs.is_empty()),
+        (Id::Macs, needs_no_mac(&global) || !global.macs.is_empty()),
         (Id::HostKeyAlgorithms, !global.host_key_algorithms.is_empty()),
         (Id::PubkeyAcceptedAlgorithms, !global.pubkey_accepted_algorithms.is_empty()),
     ];
@@ -22,6 +22,11 @@ pub(super) fn look(lint: &mut Lint<'_>, host_keys: &[HostKey]) {
         }
     }
     host_key_algorithms(lint, host_keys);
+}
+
+/// Whether some cipher authenticates by itself: then the MACs are of no interest.
+fn needs_no_mac(global: &Effective) -> bool {
+    global.ciphers.iter().any(|cipher| cipher.contains("gcm@") || cipher.starts_with("chacha20"))
 }
 
 fn host_key_algorithms(lint: &mut Lint<'_>, host_keys: &[HostKey]) {

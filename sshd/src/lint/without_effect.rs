@@ -1,6 +1,5 @@
-//! Lines that do nothing: somebody said it first, the function is not there, nothing is included.
+//! Lines that do nothing: somebody said it first, it can have no effect here, nothing is included.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use config::{Outcome, origins};
@@ -9,12 +8,10 @@ use settings::values::{Forwarding, PermitRootLogin};
 use settings::{MatchFacts, Place, Said, Setting};
 
 use super::Lint;
-use crate::without_effect;
 
 pub(super) fn look(lint: &mut Lint<'_>) {
     lost_to_an_earlier_line(lint);
-    not_built(lint);
-    never_built(lint);
+    never_has_one(lint);
     unmatched_includes(lint);
 }
 
@@ -87,53 +84,11 @@ fn forbids_more(one: &Said, other: &Said) -> bool {
     how_much(&one.setting) > how_much(&other.setting)
 }
 
-/// Each keyword once, at a line that is worth a warning if there is one.
-fn not_built(lint: &mut Lint<'_>) {
-    let mut found: HashMap<Id, (Place, String, bool)> = HashMap::new();
-    for line in without_effect::lines(&lint.loaded.settings).filter(|line| !lint.is_refused(line.said)) {
-        let usual = is_usual(lint, line.said);
-        let entry = found.entry(line.keyword.id).or_insert_with(|| (line.said.place, line.text(), usual));
-        if entry.2 && !usual {
-            *entry = (line.said.place, line.text(), usual);
-        }
-    }
-    for (place, text, usual) in found.into_values() {
-        if usual { lint.remark(place, text) } else { lint.warn(place, text) }
-    }
-}
-
-/// Lines that files shared with OpenSSH are full of, and what such files say for another host: `-t` passes them in
-/// silence. The log of the server says that they have no effect.
-fn is_usual(lint: &Lint<'_>, said: &Said) -> bool {
-    let in_block = said.block.is_some();
-    match &said.setting {
-        Setting::TrustedUserCAKeys(_) | Setting::HostCertificate(_) => true,
-        Setting::X11Forwarding(_) => !in_block,
-        Setting::AllowTcpForwarding(_) => in_block,
-        Setting::AuthorizedKeysCommand(Some(program)) | Setting::AuthorizedPrincipalsCommand(Some(program)) => {
-            !is_there(program.split([' ', '\t']).next().unwrap_or_default())
-        }
-        // The line of the program says it all.
-        Setting::AuthorizedKeysCommandUser(_) | Setting::AuthorizedPrincipalsCommandUser(_) => true,
-        Setting::AuthorizedPrincipalsFile(Some(file)) => {
-            let fixed = file.split('%').next().unwrap_or_default();
-            !is_there(fixed)
-        }
-        Setting::XAuthLocation(Some(file)) => !file.exists(),
-        // Where no key can log in anyway, nothing is lost by refusing all.
-        Setting::RevokedKeys(files) => {
-            let no_keys = lint.global.authorized_keys_file.is_empty();
-            no_keys || !files.iter().any(|file| is_there(file) || Path::new(file).parent().is_some_and(Path::exists))
-        }
-        _ => false,
-    }
-}
-
 fn is_there(path: &str) -> bool {
     settings::text::to_path(path).exists()
 }
 
-fn never_built(lint: &mut Lint<'_>) {
+fn never_has_one(lint: &mut Lint<'_>) {
     for keyword in settings::keywords::KEYWORDS {
         let Status::Never(why) = keyword.status else { continue };
         let Some((said, typed)) = lint.lines(keyword.id).next().filter(|(said, _)| !lint.is_refused(said)) else {

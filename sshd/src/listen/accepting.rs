@@ -94,13 +94,6 @@ impl Listener {
         }
     }
 
-    /// Says what the configuration in force asks for and does not get.
-    pub(crate) fn say_what_has_no_effect(&mut self) {
-        for line in &self.in_force.without_effect {
-            self.log.write(line, &ConnectionFacts::none(), false);
-        }
-    }
-
     /// Gives up the sockets that are not on `stay`. Connections that came through them live on. The sockets are closed
     /// when the tasks that are returned have ended.
     fn give_up_all_but(&mut self, stay: &[SocketAddr]) -> Vec<JoinHandle<()>> {

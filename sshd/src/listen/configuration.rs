@@ -20,7 +20,7 @@ use super::serving::words;
 use super::sources::SourceLimits;
 use super::{Failure, Start, privilege_separation};
 use crate::command_line::CommandLine;
-use crate::{libraries, load, without_effect};
+use crate::{libraries, load};
 
 /// Number of the default facility.
 const AUTH: u8 = 4;
@@ -38,8 +38,6 @@ pub(crate) struct InForce {
     pub(crate) tcp_keep_alive: bool,
     /// PidFile
     pub(crate) pid_file: Option<PathBuf>,
-    /// Lines about what the configuration asks for and does not get.
-    pub(crate) without_effect: Vec<Event>,
     /// What each monitor gets.
     pub(crate) handed: HandedToMonitors,
 }
@@ -87,7 +85,6 @@ impl Start<'_> {
             sources: SourceLimits::of(&global),
             tcp_keep_alive: global.tcp_keep_alive,
             pid_file: global.pid_file.as_deref().map(Path::to_owned),
-            without_effect: without_effect::events(&loaded.settings),
             handed,
         };
         Ok(Read { in_force, said })

@@ -58,7 +58,6 @@ impl Server<'_> {
         for line in &read.said {
             listener.say(line);
         }
-        listener.say_what_has_no_effect();
         listener.say_where();
         listener.show_title();
         drop(listener);

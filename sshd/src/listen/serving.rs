@@ -99,7 +99,6 @@ impl<'a> Server<'a> {
         if self.sockets_were_passed {
             self.say_that_sockets_were_passed();
         }
-        self.listener.borrow_mut().say_what_has_no_effect();
         self.listener.borrow_mut().say_where();
         if let Some(background) = background {
             background.now_listening(false).map_err(Failure::fatal)?;
