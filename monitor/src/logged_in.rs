@@ -49,6 +49,10 @@ pub(crate) struct Watched {
     pub(crate) signals: Signals,
 }
 
+/// How long, in milliseconds, `sshd-session` may leave its answers lying. It never waits for this process with so much
+/// said that both would wait for each other.
+const ITS_PATIENCE: u16 = 10_000;
+
 /// Serves the session process until it ends.
 pub(crate) fn serve(
     connection: Connection,
@@ -188,7 +192,14 @@ impl ServedLogin {
 
     fn answer(&self, (answer, descriptors): Answer) -> Result<(), Over> {
         let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
-        self.link.answer(&answer, &descriptors).map_err(|error| match error {
+        let mut answered = self.link.answer(&answer, &descriptors);
+        // A host under load lets a session process wait for its turn while connections by the hundred are answered.
+        if matches!(&answered, Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock) {
+            let mut link = [PollFd::new(self.link.socket(), PollFlags::POLLOUT)];
+            poll(&mut link, PollTimeout::from(ITS_PATIENCE)).map_err(|error| Over::Failed(error.into()))?;
+            answered = self.link.answer(&answer, &descriptors);
+        }
+        answered.map_err(|error| match error {
             IpcError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Over::Misbehaved("does not take its answers".to_owned())
             }
