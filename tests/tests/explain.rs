@@ -107,6 +107,18 @@ fn a_password_is_explained_and_never_asked_for() {
 }
 
 #[test]
+fn a_root_directory_that_cannot_be_used_lets_nobody_in() {
+    if !needs_root("a_root_directory_that_cannot_be_used_lets_nobody_in") {
+        return;
+    }
+    let server = Server::start(As::Root, Account::create(), "ChrootDirectory /tmp");
+    let (is_in, text) = explained(&server, "login_key");
+    assert!(!is_in && text.contains("ChrootDirectory\n"), "{text}");
+    let answer = text.lines().last().unwrap();
+    assert!(answer.contains("would not be let in") && answer.contains("bad ownership or modes"), "{text}");
+}
+
+#[test]
 fn lines_are_explained_one_by_one() {
     if !needs_root("lines_are_explained_one_by_one") {
         return;

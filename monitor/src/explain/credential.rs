@@ -72,7 +72,7 @@ fn method(report: &mut Report, candidate: &Candidate, to_do: &mut MethodsToDo, n
             return None;
         }
     };
-    report.say("what the user would type is not asked for and not checked; it is taken to be right");
+    report.say("what the client would send is not asked for and not checked; it is taken to be right");
     if candidate.effective.use_pam {
         report.say("PAM: not simulated");
     } else if method == Method::Password && shadow_password::age(report, candidate) == PasswordAge::MustBeChanged {

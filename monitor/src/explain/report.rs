@@ -58,9 +58,12 @@ impl Report {
         self.add(Line { level: None, text: text.into() });
     }
 
-    /// The answer is no. The first answer stays: what is looked at behind a refusal does not change it.
+    /// The answer is no, whatever it was before. The first refusal stays: a real login comes no further.
     pub(crate) fn refuse(&mut self, why: impl Into<String>) {
-        self.settle(false, why.into());
+        if self.let_in != Some(false) {
+            self.let_in = Some(false);
+            self.answer = why.into();
+        }
     }
 
     /// The answer is no, and the line said last says why.
@@ -72,13 +75,9 @@ impl Report {
 
     /// The answer is yes, unless it has been no before.
     pub(crate) fn let_in(&mut self, how: impl Into<String>) {
-        self.settle(true, how.into());
-    }
-
-    fn settle(&mut self, let_in: bool, answer: String) {
         if self.let_in.is_none() {
-            self.let_in = Some(let_in);
-            self.answer = answer;
+            self.let_in = Some(true);
+            self.answer = how.into();
         }
     }
 
@@ -143,7 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_answer_stays() {
+    fn the_first_refusal_stays_and_beats_every_permission() {
+        let mut granted = report();
+        granted.let_in("yes");
+        assert!(granted.would_be_let_in());
+        granted.refuse("no root directory");
+        assert!(!granted.would_be_let_in());
         let mut report = report();
         report.refuse("no");
         report.let_in("yes");

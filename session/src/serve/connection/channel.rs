@@ -188,7 +188,7 @@ impl Channel {
             Ends::Streams(streams) => streams.take(cx, bytes),
             Ends::Sftp(sftp) => sftp.take(bytes),
             Ends::Tunnel(tunnel) => {
-                tunnel.take(cx, bytes);
+                tunnel.take(bytes);
                 bytes.len()
             }
             Ends::Nothing => bytes.len(),

@@ -2,6 +2,7 @@
 //!
 //! Packets are as they are on a wire: what there is no room for is dropped, and whoever has sent it sends it again.
 
+use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
 use wire::{Reader, Write};
@@ -40,10 +41,10 @@ impl TunnelEnd {
     }
 
     /// A message of the peer: one packet for the device. One that is not well-formed is dropped.
-    pub(crate) fn take(&mut self, cx: &mut Context<'_>, message: &[u8]) {
+    pub(crate) fn take(&mut self, message: &[u8]) {
         let (Some(device), Some(packet)) = (&self.device, packet_in(message, self.layer)) else { return };
         // A device that takes none, or not now, drops it.
-        let _ = device.poll_write(cx, packet);
+        let _ = sys::fd::write(device.as_fd(), packet);
     }
 
     /// Reads one packet from the device and puts it with its head into `message`; false: nothing now, or the end.

@@ -76,6 +76,37 @@ impl Bench {
     }
 }
 
+/// `tun@openssh.com` (PROTOCOL section 2.3): each message is one packet, behind the number of its address family.
+#[test]
+fn a_device_gives_and_takes_whole_packets() {
+    in_runtime(async {
+        let mut bench = Bench::new(terms());
+        let mut packet = open("tun@openssh.com", 7, 1000, 32768);
+        [1, 3].into_iter().for_each(|number| packet.put_u32(number));
+        bench.send(&packet);
+        assert!(matches!(bench.asked(), LoggedInRequest::OpenTunnel { number: 0, mode: 1, unit: 3 }));
+        bench.monitor_says(LoggedInAnswer::NotConnected { number: 0, why: NotConnected::Prohibited }, &[]).await;
+        assert_eq!(Reader::new(&bench.sent()[0][5..]).u32().unwrap(), msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED);
+
+        bench.send(&packet);
+        assert!(matches!(bench.asked(), LoggedInRequest::OpenTunnel { .. }));
+        // A socket that keeps the borders of messages stands for the device.
+        let (near, far) = sys::fd::seqpacket_pair().unwrap();
+        bench.monitor_says(LoggedInAnswer::Connected { number: 0 }, &[near]).await;
+        assert_eq!(kinds(&bench.sent()), ["91"]);
+        bench.send(&data(0, &[0, 0, 0, 2, 0x45, 1, 2]));
+        bench.send(&data(0, &[0, 0, 0, 99, 0x45]));
+        let mut came = [0; 100];
+        assert_eq!(sys::fd::read(far.as_fd(), &mut came).unwrap(), 3, "the second is no packet");
+        assert_eq!(came[..3], [0x45, 1, 2]);
+        sys::fd::write(far.as_fd(), &[0x60, 9]).unwrap();
+        bench.until(|packets| !packets.is_empty()).await;
+        let mut expected = message(msg::SSH_MSG_CHANNEL_DATA, 7);
+        expected.put_string([0, 0, 0, 24, 0x60, 9]);
+        assert_eq!(bench.sent(), [expected]);
+    });
+}
+
 #[test]
 fn what_the_monitor_reaches_is_a_channel_with_two_halves() {
     in_runtime(async {
