@@ -9,8 +9,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{DirectionKeys, LENGTH_FIELD, Position};
 use crate::ciphers::chacha_poly::key_stream::apply_key_stream;
+use crate::ciphers::chacha_poly::tag::tag_of;
 
 mod key_stream;
+mod tag;
 
 const TAG: usize = 16;
 
@@ -40,7 +42,7 @@ impl ChaChaPoly {
 
     pub(super) fn open(&self, position: &Position, packet: &mut [u8]) -> Option<()> {
         let (sealed, tag) = packet.split_last_chunk_mut::<TAG>()?;
-        let expected = crypto_ffi::poly1305(&self.one_time_key(position), sealed);
+        let expected = tag_of(&self.one_time_key(position), sealed);
         if !bool::from(expected.ct_eq(tag)) {
             return None;
         }
@@ -53,7 +55,7 @@ impl ChaChaPoly {
         let (length, rest) = plain.split_first_chunk_mut::<LENGTH_FIELD>()?;
         crypto_ffi::chacha20(&self.length_key, &nonce(position), 0, length);
         apply_key_stream(&self.packet_key, &nonce(position), rest);
-        *tag = crypto_ffi::poly1305(&self.one_time_key(position), plain);
+        *tag = tag_of(&self.one_time_key(position), plain);
         Some(())
     }
 
