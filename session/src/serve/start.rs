@@ -80,7 +80,7 @@ impl Told {
             allow_many_descriptors();
         }
         let free_memory = sys::memory::free_in_system().unwrap_or(0);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = new_runtime()?;
         transport::prepare_cryptography();
         sys::memory::give_back();
         let locked_down = lock_down(&policy(&start), &surroundings(&start, jail.as_ref()))?;
@@ -134,6 +134,14 @@ impl Ready {
         drop(entered);
         Ok((self.runtime, event_loop))
     }
+}
+
+/// The event loop's runtime. It keeps room for every event that it may hear of at once for as long as it lives, and a
+/// connection seldom has more descriptors than this.
+fn new_runtime() -> io::Result<Runtime> {
+    const EVENTS_AT_ONCE: usize = 64;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_io().enable_time().max_io_events_per_tick(EVENTS_AT_ONCE).build()
 }
 
 /// A channel for each of so many connections; without that many there are fewer.

@@ -6,13 +6,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use events::listener::Event;
 use events::{Destination, Level, Log};
+use nix::sys::signal::Signal;
 use sys::process::Background;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 use super::accepting::{Listener, Shared, accept_on};
@@ -179,47 +181,50 @@ enum Came {
     ChildEnded,
 }
 
-/// Signals as input: no handler of ours does any work.
-struct Signals {
-    ending: [(Signal, i32, u8); 3],
-    hangup: Signal,
-    child: Signal,
-}
+/// Signals as input: no handler ever runs.
+struct Signals(AsyncFd<sys::signals::Signals>);
 
 impl Signals {
+    /// To be called before any other thread exists.
+    // The new name of this function is `unsafe`, as a value could change its descriptor's number while it is watched. This
+    // one owns one descriptor for life.
+    #[allow(deprecated)]
     fn watch() -> io::Result<Self> {
-        let ending = |kind: SignalKind, status| Ok::<_, io::Error>((signal(kind)?, kind.as_raw_value(), status));
-        Ok(Self {
-            ending: [
-                ending(SignalKind::terminate(), 0)?,
-                ending(SignalKind::interrupt(), 255)?,
-                ending(SignalKind::quit(), 255)?,
-            ],
-            hangup: signal(SignalKind::hangup())?,
-            child: signal(SignalKind::child())?,
-        })
+        let watched = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD];
+        let signals = sys::signals::Signals::block_and_watch(&watched)?;
+        Ok(Self(AsyncFd::with_interest(signals, Interest::READABLE)?))
     }
 
     async fn next(&mut self, requests: Option<&UnixListener>) -> Came {
         poll_fn(|waker| {
-            for (signal, number, status) in &mut self.ending {
-                if signal.poll_recv(waker).is_ready() {
-                    return Poll::Ready(Came::Ending { signal: *number, status: *status });
-                }
+            if let Poll::Ready(signal) = self.poll_received(waker) {
+                return Poll::Ready(match signal {
+                    Signal::SIGHUP => Came::Hangup,
+                    Signal::SIGCHLD => Came::ChildEnded,
+                    Signal::SIGTERM => Came::Ending { signal: signal as i32, status: 0 },
+                    _ => Came::Ending { signal: signal as i32, status: 255 },
+                });
             }
-            if self.child.poll_recv(waker).is_ready() {
-                return Poll::Ready(Came::ChildEnded);
+            let came = ready!(requests.map_or(Poll::Pending, |requests| requests.poll_accept(waker)));
+            let from = came.and_then(|(connection, _)| connection.into_std());
+            if let Some(from) = from.ok().filter(reload_requests::is_from_a_master) {
+                return Poll::Ready(Came::Request(from));
             }
-            if let Some(Poll::Ready(came)) = requests.map(|requests| requests.poll_accept(waker)) {
-                let from = came.and_then(|(connection, _)| connection.into_std());
-                if let Some(from) = from.ok().filter(reload_requests::is_from_a_master) {
-                    return Poll::Ready(Came::Request(from));
-                }
-                // Somebody who has no right to ask: the next one gets a turn after everybody else.
-                waker.waker().wake_by_ref();
-            }
-            self.hangup.poll_recv(waker).map(|_| Came::Hangup)
+            // Somebody who has no right to ask: the next one gets a turn after everybody else.
+            waker.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
+    }
+
+    fn poll_received(&self, waker: &mut Context<'_>) -> Poll<Signal> {
+        // Reading a signal descriptor has no failure that another attempt would mend: as if nothing had come.
+        while let Ok(mut readable) = ready!(self.0.poll_read_ready(waker)) {
+            if let Ok(Some(signal)) = self.0.get_ref().next_received() {
+                return Poll::Ready(signal);
+            }
+            readable.clear_ready();
+        }
+        Poll::Pending
     }
 }
