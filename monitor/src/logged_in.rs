@@ -49,9 +49,10 @@ pub(crate) struct Watched {
     pub(crate) signals: Signals,
 }
 
-/// How long, in milliseconds, `sshd-session` may leave its answers lying. It never waits for this process with so much
-/// said that both would wait for each other.
-const ITS_PATIENCE: u16 = 10_000;
+/// How long, in milliseconds, a process may leave what it is told lying. A host under load lets it wait for its turn while
+/// connections by the hundred are answered. None of them waits for this one with so much said that both would wait for
+/// each other.
+const PATIENCE: u16 = 10_000;
 
 /// Serves the session process until it ends.
 pub(crate) fn serve(
@@ -134,6 +135,19 @@ struct Ready {
     helper: bool,
 }
 
+/// Sends over a link; once more after a while, if the link was full. A process that was stopped by its user must not stop
+/// this one.
+fn send_patiently(link: BorrowedFd<'_>, send: impl Fn() -> Result<(), IpcError>) -> Result<(), IpcError> {
+    match send() {
+        Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            let mut room = [PollFd::new(link, PollFlags::POLLOUT)];
+            poll(&mut room, PollTimeout::from(PATIENCE)).map_err(io::Error::from)?;
+            send()
+        }
+        sent => sent,
+    }
+}
+
 /// An answer and the descriptors that go with it.
 type Answer = (LoggedInAnswer, Vec<OwnedFd>);
 
@@ -192,13 +206,7 @@ impl ServedLogin {
 
     fn answer(&self, (answer, descriptors): Answer) -> Result<(), Over> {
         let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
-        let mut answered = self.link.answer(&answer, &descriptors);
-        // A host under load lets a session process wait for its turn while connections by the hundred are answered.
-        if matches!(&answered, Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock) {
-            let mut link = [PollFd::new(self.link.socket(), PollFlags::POLLOUT)];
-            poll(&mut link, PollTimeout::from(ITS_PATIENCE)).map_err(|error| Over::Failed(error.into()))?;
-            answered = self.link.answer(&answer, &descriptors);
-        }
+        let answered = send_patiently(self.link.socket(), || self.link.answer(&answer, &descriptors));
         answered.map_err(|error| match error {
             IpcError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Over::Misbehaved("does not take its answers".to_owned())

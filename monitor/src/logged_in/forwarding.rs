@@ -15,13 +15,12 @@ use ipc::forwarding::{
 use ipc::phases::{LoggedInAnswer, NotConnected, Originator};
 use ipc::start::{Families, ForwardStart};
 use ipc::{Asking, IpcError};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use policy::{BindTo, NoForwarding, bind_to};
 use settings::values::AddressFamily;
 use sys::process::Child;
 
-use crate::logged_in::{Answer, Over, ServedLogin};
+use crate::logged_in::{Answer, Over, ServedLogin, send_patiently};
 use crate::start_child::start_child;
 
 /// Connections that one login may have under way: as many as it can have channels.
@@ -29,9 +28,6 @@ const MOST_CONNECTING: usize = 10_000;
 
 /// Forwardings from here to the client that one login may have.
 const MOST_LISTENING: usize = 1000;
-
-/// How long, in milliseconds, `sshd-forward` may leave what it is asked lying. It does nothing but take it.
-const ITS_PATIENCE: u16 = 2000;
 
 /// Characters of a client's words in a line of the log, as theirs.
 const SHOWN: usize = 100;
@@ -344,16 +340,8 @@ impl ServedLogin {
 }
 
 impl Helper {
-    /// A process that was stopped by its user must not stop this one.
     fn ask(&self, request: &ForwardingRequest) -> Result<(), IpcError> {
-        match self.link.send(request) {
-            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                let mut link = [PollFd::new(self.link.socket(), PollFlags::POLLOUT)];
-                poll(&mut link, PollTimeout::from(ITS_PATIENCE)).map_err(io::Error::from)?;
-                self.link.send(request)
-            }
-            sent => sent,
-        }
+        send_patiently(self.link.socket(), || self.link.send(request))
     }
 }
 

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use settings::keywords::Id;
 
 use crate::Test;
-use crate::before_login::all_requests;
+use crate::before_login::{all_requests, lets_nobody_in};
 use crate::role::END;
 use crate::stand_in::{AUTHENTICATING, DIALOGUE, Monitor, NAMING_USER, frame};
 
@@ -194,20 +194,7 @@ fn random_answers_let_nobody_in() {
     let Some(service) = Service::asking() else { return };
     let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
     let frames = prop::collection::vec((0u8..8, prop::collection::vec(any::<u8>(), 0..60)), 1..6);
-    runner
-        .run(&frames, |frames| {
-            let monitor = service.in_dialogue(&[]);
-            for (number, rest) in &frames {
-                monitor.send_raw(&[&[*number], rest.as_slice()].concat());
-            }
-            monitor.send_raw(END);
-            while monitor.receive_raw().is_some() {}
-            prop_assert_ne!(monitor.wait(), 0);
-            let log = monitor.log();
-            prop_assert!(!log.contains("panicked") && !log.contains("Accepted"), "{}", log);
-            Ok(())
-        })
-        .expect("holds");
+    runner.run(&frames, |frames| lets_nobody_in(&service.in_dialogue(&[]), &frames)).expect("holds");
 }
 
 fn the_grace_time_ends_a_dialogue() {

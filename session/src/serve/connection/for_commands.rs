@@ -69,7 +69,7 @@ impl Connection {
     }
 
     /// The monitor has answered about a number that a session waits for: who and for what. None for other numbers.
-    pub(super) fn take_asked_for_session(&mut self, number: u32) -> Option<Listened> {
+    pub(super) fn asked_for_session(&mut self, number: u32) -> Option<Listened> {
         let place = self.listening.for_sessions.iter().position(|asked| asked.number == number)?;
         Some(self.listening.for_sessions.get(place)?.what)
     }

@@ -145,7 +145,7 @@ impl Connection {
         sockets: Vec<OwnedFd>,
         link: &mut MonitorLink,
     ) -> Result<(), LinkError> {
-        if let Some(what) = self.take_asked_for_session(number) {
+        if let Some(what) = self.asked_for_session(number) {
             let is_path = matches!(what, Listened::Agent { .. });
             let success = self.take_in(number, Remote::ForCommands(what), is_path, sockets, link)?;
             self.socket_for_session(number, success);
@@ -191,7 +191,7 @@ impl Connection {
 
     /// The monitor has not.
     pub(super) fn does_not_listen(&mut self, number: u32, tell: Option<String>) -> Result<(), LinkError> {
-        if self.take_asked_for_session(number).is_some() {
+        if self.asked_for_session(number).is_some() {
             self.socket_for_session(number, false);
             return Ok(());
         }
