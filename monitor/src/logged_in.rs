@@ -318,11 +318,14 @@ impl ServedLogin {
             return Err(Refusal::new("Allocating a pty not permitted for this connection."));
         }
         let most = self.user.effective().max_sessions;
-        let session = self.sessions.begin(number, most).ok_or(Refusal::new("no more sessions"))?;
+        let session = self.sessions.open_or_begin(number, most).ok_or(Refusal::new("no more sessions"))?;
+        if session.terminal.is_some() || !matches!(session.stage, Stage::NotStarted) {
+            return Err(Refusal::new("the session has a terminal or has started something already"));
+        }
         let pty = match sys::pty::open(self.user.terminal_owner()) {
             Ok(pty) => pty,
             Err(error) => {
-                session.closed = true;
+                session.closed = session.display.is_none();
                 self.sessions.forget_finished();
                 return Err(Refusal(format!("cannot open a terminal: {error}")));
             }

@@ -178,6 +178,9 @@ fn x_clients_reach_the_clients_display() {
     let shown = display.ssh(&server, &["-Y"], "echo $DISPLAY; xdpyinfo | grep dimensions; xauth list $DISPLAY");
     assert!(shown.starts_with("localhost:4") && shown.contains("64x64 pixels"), "{shown}\n{}", server.log());
     assert!(shown.contains("MIT-MAGIC-COOKIE-1"), "{shown}");
+    // A client asks for the display first, then for its terminal.
+    let shown = display.ssh(&server, &["-Y", "-tt"], "tty; xdpyinfo | grep dimensions");
+    assert!(shown.starts_with("/dev/pts/") && shown.contains("64x64 pixels"), "{shown}");
     // Without the cookie nobody is let in, and after the session nobody is there.
     let refused = display.ssh(&server, &["-Y"], "XAUTHORITY=/dev/null xdpyinfo 2>&1 | grep -c unable");
     assert!(refused.starts_with('1'), "{refused}");

@@ -76,12 +76,9 @@ impl ServedLogin {
         if program.as_deref().is_none_or(|program| self.user.chroot().is_none() && !Path::new(program).exists()) {
             return Err("No xauth program; cannot forward X11.".to_owned());
         }
-        if self.sessions.open(number).is_none() {
-            self.sessions.begin(number, most).ok_or("no more sessions")?;
-        }
-        match self.sessions.open(number).is_some_and(|session| session.display.is_none()) {
-            true => Ok(()),
-            false => Err("X11 display already set.".to_owned()),
+        match &self.sessions.open_or_begin(number, most).ok_or("no more sessions")?.display {
+            None => Ok(()),
+            Some(_) => Err("X11 display already set.".to_owned()),
         }
     }
 

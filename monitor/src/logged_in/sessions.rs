@@ -90,7 +90,7 @@ impl Sessions {
 
     /// A new session of this number, unless it is taken or there are `most` already. Sessions whose channel is closed
     /// count for as long as their command runs.
-    pub(super) fn begin(&mut self, number: u32, most: u32) -> Option<&mut Session> {
+    fn begin(&mut self, number: u32, most: u32) -> Option<&mut Session> {
         let room = u32::try_from(self.0.len()).is_ok_and(|count| count < most);
         if !room || self.open(number).is_some() {
             return None;
@@ -105,6 +105,12 @@ impl Sessions {
             closed: false,
         });
         self.0.last_mut()
+    }
+
+    /// The open session of this number, begun if need be: what a client wants of it (a display, a terminal, a command) comes
+    /// in any order. `None` if there are `most` already.
+    pub(super) fn open_or_begin(&mut self, number: u32, most: u32) -> Option<&mut Session> {
+        if self.open(number).is_some() { self.open(number) } else { self.begin(number, most) }
     }
 
     /// Those whose channel is closed and whose command has ended need not be remembered.
@@ -132,6 +138,8 @@ mod tests {
         assert!(sessions.begin(7, 2).is_none(), "taken");
         assert!(sessions.begin(8, 2).is_some());
         assert!(sessions.begin(9, 2).is_none(), "too many");
+        assert!(sessions.open_or_begin(8, 2).is_some_and(|session| session.number == 8), "it is there");
+        assert!(sessions.open_or_begin(9, 2).is_none() && sessions.open_or_begin(9, 3).is_some());
     }
 
     #[test]

@@ -40,9 +40,7 @@ impl ServedLogin {
         let most = effective.max_sessions;
         let name = subsystem_name(&wanted);
         let choice = choose(wanted, self.user.forced_command(), &effective.subsystem);
-        if self.sessions.open(number).is_none() {
-            self.sessions.begin(number, most).ok_or(Refusal::new("no more sessions"))?;
-        }
+        self.sessions.open_or_begin(number, most).ok_or(Refusal::new("no more sessions"))?;
         let mut choice = choice.map_err(|NoSuchSubsystem| self.unknown_subsystem(&name))?;
         let on_terminal = self.sessions.open(number).is_some_and(|session| session.terminal.is_some());
         if let Some(instead) = self.instead(on_terminal) {
