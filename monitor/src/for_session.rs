@@ -36,7 +36,7 @@ impl ForSession {
         let tickets = delegated.and_then(|delegated| store(connection, user, &delegated));
         let pam = pam.map(|pam| PamSession::open(connection, user, pam)).transpose()?;
         let exposed = user.effective().expose_auth_info.then(|| {
-            AuthInfoFile::write(user.identity(), user.succeeded_methods()).inspect_err(|error| {
+            AuthInfoFile::write(user.identity(), connection.facts.id, user.succeeded_methods()).inspect_err(|error| {
                 let text = format!("prepare_auth_info_file: {error}");
                 connection.log(&Event::Said { level: Level::Error, text });
             })

@@ -395,7 +395,7 @@ impl ServedLogin {
                 self.connection.log(&event);
             }
         }
-        self.forwards.end();
+        self.end_forwards();
         let orderly = matches!(self.end_process(over), Some(Ended::Exited(_)));
         for session in self.sessions.iter() {
             // As theirs, commands without a terminal outlive a connection that ended in good order: their pipes are

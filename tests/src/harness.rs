@@ -8,6 +8,7 @@ mod attacks;
 mod clients;
 pub mod kerberos;
 mod kernel;
+mod login_records;
 mod processes;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -27,8 +28,9 @@ use nix::unistd::{Pid, Uid, User};
 pub use agent::Agent;
 pub use attacks::{TURNED_AWAY, answer_to, attacks_py, connect_from, is_served, try_connect_from};
 pub use clients::has_python_module;
-pub use kernel::without_system_call;
-pub use processes::{descendants_of, executable_of, status_of, title_of};
+pub use kernel::{needs_tun, without_system_call};
+pub use login_records::{LoginRecords, is_shown_by_who};
+pub use processes::{descendants_of, executable_of, processes_of, status_of, title_of};
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -627,6 +629,19 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until nothing of a kind is left; says what is, if it stays.
+pub fn wait_until_none(of_what: &str, mut left: impl FnMut() -> Vec<String>) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = left();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{of_what}: still {left:#?}");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -37,3 +37,14 @@ pub fn status_of(pid: i32, field: &str) -> String {
     let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.unwrap_or_default().trim().to_owned()
 }
+
+/// Processes of an account that have not ended.
+#[must_use]
+pub fn processes_of(uid: u32) -> Vec<i32> {
+    let uid = uid.to_string();
+    let is_its = |pid: &i32| {
+        status_of(*pid, "Uid").split_whitespace().any(|id| id == uid) && !status_of(*pid, "State").starts_with('Z')
+    };
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_its).collect()
+}

@@ -1,48 +1,17 @@
 //! `who`, `last` and `lastlog` know about logins on terminals, and nobody stays logged in who has gone.
 
-use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bulkhead_tests::{Account, As, Server, executable_of, needs_program, needs_root, run, run_with_input, wait_until};
+use bulkhead_tests::{
+    Account, As, LoginRecords, Server, executable_of, is_shown_by_who, needs_program, needs_root, run, run_with_input,
+    wait_until,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const UTMP: &str = "/run/utmp";
-
-/// The host's records, with an `utmp` for as long as a test lasts if there is none.
-struct Records {
-    made: bool,
-    _alone: MutexGuard<'static, ()>,
-}
-
-impl Records {
-    fn keep() -> Self {
-        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = !Path::new(UTMP).exists();
-        if made {
-            File::create(UTMP).unwrap();
-        }
-        Self { made, _alone: alone }
-    }
-}
-
-impl Drop for Records {
-    fn drop(&mut self) {
-        if self.made {
-            let _ = fs::remove_file(UTMP);
-        }
-    }
-}
-
 fn printed(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&run(Command::new(program).args(arguments)).stdout).into_owned()
-}
-
-fn is_shown_by_who(server: &Server) -> bool {
-    printed("who", &[]).lines().any(|line| line.split_ascii_whitespace().next() == Some(&server.account.name))
 }
 
 /// A login shell on a terminal, told to end at once; what it printed.
@@ -60,12 +29,12 @@ fn who_and_last_know_about_a_login_on_a_terminal() {
     if !needs_root(name) || !needs_program(name, "who") || !needs_program(name, "last") {
         return;
     }
-    let _records = Records::keep();
+    let _records = LoginRecords::keep();
     let server = Server::start(As::Root, Account::create(), "");
     let inside = server.ssh_ok(&["-tt"], "who; tty");
     let terminal = inside.trim().rsplit("/dev/").next().unwrap().to_owned();
     assert!(inside.contains(&server.account.name) && inside.contains("127.0.0.1"), "{inside}");
-    wait_until("the login has been taken out", || !is_shown_by_who(&server));
+    wait_until("the login has been taken out", || !is_shown_by_who(&server.account));
     let last = printed("last", &["-n", "5", &server.account.name]);
     assert!(last.contains(&terminal) && last.contains("127.0.0.1") && !last.contains("still logged in"), "{last}");
 
@@ -77,7 +46,7 @@ fn shells_are_greeted_with_the_last_login() {
     if !needs_root("shells_are_greeted_with_the_last_login") {
         return;
     }
-    let _records = Records::keep();
+    let _records = LoginRecords::keep();
     let server = Server::start(As::Root, Account::create(), "");
     shell_login(&server);
     let greeted = shell_login(&server);
@@ -113,14 +82,14 @@ fn a_killed_monitor_leaves_nobody_logged_in() {
     if !needs_root(name) || !needs_program(name, "who") {
         return;
     }
-    let _records = Records::keep();
+    let _records = LoginRecords::keep();
     let server = Server::start(As::Root, Account::create(), "");
     let mut client = server.client("ssh");
     client.args(["-tt", &server.login(), "exec sleep 1000"]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut client = client.stderr(Stdio::null()).spawn().unwrap();
-    wait_until("the login is recorded", || is_shown_by_who(&server));
+    wait_until("the login is recorded", || is_shown_by_who(&server.account));
     let monitor = server.descendants().into_iter().find(|pid| executable_of(*pid).ends_with("sshd-monitor"));
     kill(Pid::from_raw(monitor.expect("a monitor")), Signal::SIGKILL).unwrap();
     client.wait().unwrap();
-    wait_until("the login has been taken out", || !is_shown_by_who(&server));
+    wait_until("the login has been taken out", || !is_shown_by_who(&server.account));
 }

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bulkhead_tests::{Account, As, Server, needs_program, needs_root, public_half, run, wait_until};
+use bulkhead_tests::{Account, As, Server, needs_program, needs_root, needs_tun, public_half, run, wait_until};
 
 fn ip(arguments: &str) -> bool {
     run(Command::new("ip").args(arguments.split(' '))).status.success()
@@ -70,21 +69,8 @@ impl Drop for Tunnel {
     }
 }
 
-/// As udev leaves it everywhere; containers and small systems have no udev.
-fn for_everybody() -> bool {
-    let _ = fs::set_permissions("/dev/net/tun", fs::Permissions::from_mode(0o666));
-    true
-}
-
 fn possible(test: &str) -> bool {
-    needs_root(test)
-        && for_everybody()
-        && needs_program(test, "ip")
-        && needs_program(test, "ping")
-        && (Path::new("/dev/net/tun").exists() || {
-            bulkhead_tests::skipped(test, "this kernel has no /dev/net/tun");
-            false
-        })
+    needs_root(test) && needs_program(test, "ip") && needs_program(test, "ping") && needs_tun(test)
 }
 
 #[test]

@@ -23,6 +23,20 @@ pub const MOST_SOCKETS: usize = 8;
 /// Longest host name or path in bytes that is passed on. (A name has at most 255 bytes, a path of a socket 107.)
 pub const LONGEST_NAME: usize = 1024;
 
+/// Longest path in bytes that the address of a socket can hold, its end not counted (`sun_path`, unix(7)).
+pub const LONGEST_SOCKET_PATH: usize = 107;
+
+/// The file of a socket, by what it is and not by its name alone: somebody may have put another in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketFile {
+    /// Where it was bound, in the root directory of `sshd-forward`.
+    pub path: String,
+    /// Its device and inode numbers.
+    pub device: u64,
+    /// See [`SocketFile::device`].
+    pub inode: u64,
+}
+
 /// What a client wants to reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConnectTo {
@@ -160,8 +174,8 @@ pub enum ForwardingAnswer {
         number: u32,
         /// The port; 0 for a path.
         port: u16,
-        /// The path of [`Bind::Agent`].
-        path: Option<String>,
+        /// What was made for [`Bind::Path`] and [`Bind::Agent`].
+        file: Option<SocketFile>,
         /// How many sockets: 1 to [`MOST_SOCKETS`].
         sockets: u8,
     },

@@ -5,13 +5,13 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use events::{ConnectionFacts, LogSettings};
+use events::{ConnectionFacts, ConnectionId, LogSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sys::identity::Identity;
 use zeroize::Zeroizing;
 
-use crate::forwarding::X11Authentication;
+use crate::forwarding::{SocketFile, X11Authentication};
 use crate::frame::{self, Receiver};
 use crate::{BUILD_ID, IpcError};
 
@@ -245,6 +245,13 @@ pub struct Greeting {
     pub message_of_the_day: bool,
 }
 
+/// Where the monitor of a connection puts the file of ExposeAuthInfo. `sshd` knows it too, and removes the file of a monitor
+/// that was killed: the id is drawn at random, so nobody else can have put something there, and `/tmp` keeps it the user's.
+#[must_use]
+pub fn auth_info_path(id: ConnectionId) -> String {
+    format!("/tmp/sshauth.{id}")
+}
+
 /// To `sshd-forward`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ForwardStart {
@@ -260,6 +267,8 @@ pub struct ForwardStart {
     pub bind_mask: u32,
     /// Whether a file that is in the way of a socket is removed (StreamLocalBindUnlink).
     pub unlink_first: bool,
+    /// Files of sockets whose `sshd-forward` was killed, by the numbers of their listeners: they are this one's to remove.
+    pub left_behind: Vec<(u32, SocketFile)>,
 }
 
 /// AddressFamily

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use events::Level;
-use ipc::forwarding::{Bind, X11Authentication};
+use ipc::forwarding::{Bind, SocketFile, X11Authentication};
 use ipc::phases::{LoggedInAnswer, NotConnected};
 use ipc::start::X11Display;
 use policy::{NoForwarding, TunnelLayer};
@@ -83,8 +83,8 @@ impl ServedLogin {
     }
 
     /// `sshd-forward` listens for the agent.
-    pub(super) fn agent_listens(&mut self, path: Option<String>) {
-        self.forwards.agent_socket = path;
+    pub(super) fn agent_listens(&mut self, file: Option<SocketFile>) {
+        self.forwards.agent_socket = file.map(|file| file.path);
     }
 
     /// `sshd-forward` listens for a session's display.

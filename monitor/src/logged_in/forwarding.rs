@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use events::Level;
 use events::monitor::Event;
 use ipc::forwarding::{
-    Bind, BindHost, ConnectTo, Forwarding, ForwardingAnswer, ForwardingRequest, ListenOn, Reach, X11Authentication,
+    Bind, BindHost, ConnectTo, Forwarding, ForwardingAnswer, ForwardingRequest, LONGEST_SOCKET_PATH, ListenOn, Reach,
+    SocketFile, X11Authentication,
 };
 use ipc::phases::{LoggedInAnswer, NotConnected, Originator};
 use ipc::start::{Families, ForwardStart};
@@ -58,6 +59,8 @@ struct Helper {
 struct Listening {
     what: For,
     answered: bool,
+    /// What `sshd-forward` has made and removes. It may be killed: then the next one removes it.
+    file: Option<SocketFile>,
 }
 
 /// For whom somebody listens.
@@ -82,13 +85,10 @@ impl Forwards {
         self.listening.values().any(|listening| matches!(listening.what, For::Agent))
     }
 
-    /// The login is over: `sshd-forward` removes what it has made, and ends by itself.
-    pub(super) fn end(&mut self) {
-        if let Some(Helper { process, link }) = self.helper.take() {
-            drop(link);
-            // It may take its time with a name server's; init will reap it.
-            let _ = process.try_wait();
-        }
+    /// Files of sockets, by the numbers of their listeners.
+    fn files(&self) -> Vec<(u32, SocketFile)> {
+        let file = |(number, listening): (&u32, &Listening)| Some((*number, listening.file.clone()?));
+        self.listening.iter().filter_map(file).collect()
     }
 }
 
@@ -189,7 +189,7 @@ impl ServedLogin {
         }
         match self.ask_helper(&ForwardingRequest::Listen { number, on: bind }) {
             Ok(()) => {
-                self.forwards.listening.insert(number, Listening { what, answered: false });
+                self.forwards.listening.insert(number, Listening { what, answered: false, file: None });
                 Ok(None)
             }
             Err(why) => {
@@ -217,15 +217,32 @@ impl ServedLogin {
 
     /// [`ipc::phases::LoggedInRequest::StopListening`]
     pub(super) fn stop_listening(&mut self, number: u32) {
-        let stopped = self.forwards.listening.remove(&number);
-        if matches!(stopped, Some(Listening { what: For::Agent, .. })) {
-            self.forwards.agent_socket = None;
-        }
-        if stopped.is_some()
-            && self.forwards.helper.is_some()
+        let Some(stopped) = self.forwards.listening.get(&number) else { return };
+        let for_agent = matches!(stopped.what, For::Agent);
+        // Another `sshd-forward` than the one that has made the file removes it, if need be: it is told of all that are left.
+        if (self.forwards.helper.is_some() || stopped.file.is_some())
             && let Err(why) = self.ask_helper(&ForwardingRequest::StopListening { number })
         {
             self.say(Level::Error, format!("cannot end a forwarding: {why}"));
+        }
+        self.forwards.listening.remove(&number);
+        if for_agent {
+            self.forwards.agent_socket = None;
+        }
+    }
+
+    /// The login is over: `sshd-forward` removes what it, or one that was killed, has made, and ends by itself.
+    pub(super) fn end_forwards(&mut self) {
+        if self.forwards.helper.is_none() && !self.forwards.files().is_empty() {
+            match self.start_helper() {
+                Ok(helper) => self.forwards.helper = Some(helper),
+                Err(error) => self.say(Level::Error, format!("files of sockets stay: sshd-forward: {error}")),
+            }
+        }
+        if let Some(Helper { process, link }) = self.forwards.helper.take() {
+            drop(link);
+            // It may take its time with a name server's; init will reap it.
+            let _ = process.try_wait();
         }
     }
 
@@ -254,6 +271,7 @@ impl ServedLogin {
             },
             bind_mask: effective.stream_local_bind_mask,
             unlink_first: effective.stream_local_bind_unlink,
+            left_behind: self.forwards.files(),
         };
         ipc::start::send(link.as_fd(), &start, &[])?;
         sys::fd::set_nonblocking(link.as_fd(), true)?;
@@ -283,17 +301,18 @@ impl ServedLogin {
                 self.say(Level::Error, unreached(&to, found, &why));
                 not_connected(number, NotConnected::Failed(why))
             }
-            ForwardingAnswer::Listening { number, port, path, sockets } => match forwards.listening.get_mut(&number) {
-                Some(listening) if !listening.answered => {
+            ForwardingAnswer::Listening { number, port, file, sockets } => match forwards.listening.get_mut(&number) {
+                Some(listening) if !listening.answered && file.as_ref().is_none_or(is_plausible) => {
                     listening.answered = true;
+                    listening.file.clone_from(&file);
                     let what = listening.what.clone();
-                    self.helper_listens(what, port, path);
+                    self.helper_listens(what, port, file);
                     (LoggedInAnswer::Listening { number, port, sockets }, descriptors)
                 }
                 _ => return self.helper_is_gone(),
             },
             ForwardingAnswer::NotListening { number, why } => {
-                let Some(Listening { what, answered: false }) = forwards.listening.remove(&number) else {
+                let Some(Listening { what, answered: false, .. }) = forwards.listening.remove(&number) else {
                     return self.helper_is_gone();
                 };
                 self.say(Level::Error, why);
@@ -307,13 +326,13 @@ impl ServedLogin {
         self.answer(answer)
     }
 
-    fn helper_listens(&mut self, what: For, port: u16, path: Option<String>) {
+    fn helper_listens(&mut self, what: For, port: u16, file: Option<SocketFile>) {
         match what {
             For::Client(on) => {
                 let text = format!("Local forwarding listening on {}", listened(&on, port));
                 self.debug(&text);
             }
-            For::Agent => self.agent_listens(path),
+            For::Agent => self.agent_listens(file),
             For::Display { session, authentication } => self.display_listens(session, authentication, port),
         }
     }
@@ -343,6 +362,11 @@ impl Helper {
     fn ask(&self, request: &ForwardingRequest) -> Result<(), IpcError> {
         send_patiently(self.link.socket(), || self.link.send(request))
     }
+}
+
+/// What is kept of a process of the user's is bounded.
+fn is_plausible(file: &SocketFile) -> bool {
+    file.path.len() <= LONGEST_SOCKET_PATH
 }
 
 pub(super) fn not_connected(number: u32, why: NotConnected) -> Answer {

@@ -125,7 +125,7 @@ fn forward(link: OwnedFd) {
                 answer(&link, &ForwardingAnswer::NotConnected { number, found: true, why }, 0);
             }
             ForwardingRequest::Listen { number, .. } => {
-                answer(&link, &ForwardingAnswer::Listening { number, port: 4711, path: None, sockets: 2 }, 2);
+                answer(&link, &ForwardingAnswer::Listening { number, port: 4711, file: None, sockets: 2 }, 2);
             }
             ForwardingRequest::StopListening { .. } => {}
         }

@@ -5,11 +5,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use ipc::forwarding::LONGEST_SOCKET_PATH;
+
 /// The folders below the home that lead to the socket; those that are missing are made, for the user alone.
 const FOLDERS: [&str; 2] = [".ssh", ".ssh/agent"];
-
-/// Longest path that an address of a socket can hold, in bytes, its end not counted.
-const LONGEST: usize = 107;
 
 /// A path where nothing is yet. Homes are shared among hosts: the host's name is part of it.
 pub(super) fn new_path(home: &str) -> io::Result<PathBuf> {
@@ -21,7 +20,7 @@ pub(super) fn new_path(home: &str) -> io::Result<PathBuf> {
     let host = nix::unistd::gethostname().unwrap_or_default();
     let host = short_of(host.as_encoded_bytes());
     let path = PathBuf::from(format!("{home}/.ssh/agent/s.{host:08x}.sshd.{:016x}", u64::from_le_bytes(random)));
-    if path.as_os_str().len() > LONGEST {
+    if path.as_os_str().len() > LONGEST_SOCKET_PATH {
         return Err(io::Error::other("the path of the home is too long for a socket"));
     }
     Ok(path)

@@ -7,9 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 
-use ipc::forwarding::{BindHost, MOST_SOCKETS};
+use ipc::forwarding::{BindHost, MOST_SOCKETS, SocketFile};
 use ipc::start::Families;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, getsockname, listen, setsockopt, socket, sockopt,
@@ -27,24 +26,17 @@ pub(super) struct SocketFiles {
     files: HashMap<u32, SocketFile>,
 }
 
-/// The file of a socket, by what it is and not by its name alone: somebody may have put another in its place.
-#[derive(Debug)]
-struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
 impl SocketFiles {
-    pub(super) fn new(unlink_first: bool) -> Self {
-        Self { unlink_first, files: HashMap::new() }
+    /// With those that a process before this one has left behind.
+    pub(super) fn new(unlink_first: bool, left_behind: Vec<(u32, SocketFile)>) -> Self {
+        Self { unlink_first, files: left_behind.into_iter().collect() }
     }
 
-    /// A socket that listens on a path.
+    /// A socket that listens on a path, and its file.
     ///
     /// # Errors
     /// A line for the log.
-    pub(super) fn listen(&mut self, number: u32, path: &str) -> Result<OwnedFd, String> {
+    pub(super) fn listen(&mut self, number: u32, path: &str) -> Result<(OwnedFd, SocketFile), String> {
         if self.unlink_first
             && let Err(error) = fs::remove_file(path)
             && error.kind() != io::ErrorKind::NotFound
@@ -54,33 +46,30 @@ impl SocketFiles {
         let cannot_bind = |error: io::Error| format!("unix_listener: cannot bind to path {path}: {}", words(&error));
         let listener = UnixListener::bind(path).map_err(cannot_bind)?;
         let made = fs::symlink_metadata(path).map_err(cannot_bind)?;
-        let file = SocketFile { path: PathBuf::from(path), device: made.dev(), inode: made.ino() };
-        self.files.insert(number, file);
-        Ok(listener.into())
+        let file = SocketFile { path: path.to_owned(), device: made.dev(), inode: made.ino() };
+        self.files.insert(number, file.clone());
+        Ok((listener.into(), file))
     }
 
     /// Removes the file of a listener, if it has one.
     pub(super) fn remove(&mut self, number: u32) {
         if let Some(file) = self.files.remove(&number) {
-            file.remove();
+            remove(&file);
         }
     }
 
     /// The same for all.
     pub(super) fn remove_all(&mut self) {
-        self.files.drain().for_each(|(_, file)| file.remove());
+        self.files.drain().for_each(|(_, file)| remove(&file));
     }
 }
 
-impl SocketFile {
-    /// Everything happens with the user's own rights: whoever wins a race here wins what the user could do anyway.
-    fn remove(&self) {
-        let is_it = fs::symlink_metadata(&self.path).is_ok_and(|found| {
-            found.file_type().is_socket() && found.dev() == self.device && found.ino() == self.inode
-        });
-        if is_it {
-            let _ = fs::remove_file(&self.path);
-        }
+/// Everything happens with the user's own rights: whoever wins a race here wins what the user could do anyway.
+fn remove(file: &SocketFile) {
+    let is_it = fs::symlink_metadata(&file.path)
+        .is_ok_and(|found| found.file_type().is_socket() && found.dev() == file.device && found.ino() == file.inode);
+    if is_it {
+        let _ = fs::remove_file(&file.path);
     }
 }
 
@@ -197,7 +186,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let path = |name: &str| folder.join(name);
         let on = |name: &str| path(name).to_str().unwrap().to_owned();
-        let mut files = SocketFiles::new(false);
+        let mut files = SocketFiles::new(false, Vec::new());
         let _socket = files.listen(1, &on("a")).unwrap();
         assert!(UnixStream::connect(path("a")).is_ok());
         let _other = files.listen(2, &on("b")).unwrap();
@@ -212,10 +201,15 @@ mod tests {
         assert_eq!(fs::read_to_string(path("b")).unwrap(), "mine");
         // What is in the way is removed only on demand.
         assert!(files.listen(4, &on("b")).is_err());
-        let mut unlinking = SocketFiles::new(true);
-        let _socket = unlinking.listen(5, &on("b")).unwrap();
+        let mut unlinking = SocketFiles::new(true, Vec::new());
+        let (_socket, made) = unlinking.listen(5, &on("b")).unwrap();
         assert!(is_socket(&path("b")));
         unlinking.remove_all();
+        // What a process before has made goes too, and what it has not made does not.
+        let (_socket, left) = files.listen(7, &on("c")).unwrap();
+        fs::write(path("b"), "mine").unwrap();
+        SocketFiles::new(false, vec![(7, left), (5, made)]).remove_all();
+        assert!(!path("c").exists() && path("b").exists());
         assert!(files.listen(6, &"x".repeat(300)).is_err());
         fs::remove_dir_all(folder).unwrap();
     }

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
-use ipc::forwarding::{Bind, Forwarding, ForwardingAnswer, ForwardingRequest};
+use ipc::forwarding::{Bind, Forwarding, ForwardingAnswer, ForwardingRequest, SocketFile};
 use ipc::start::{ForwardStart, LINK};
 use ipc::{Answering, IpcError};
 use nix::sys::signal::{SigSet, Signal};
@@ -72,7 +72,7 @@ fn forward() -> Result<(), ForwardError> {
     let server = Server {
         answering: Arc::new(Answering::over(link.try_clone()?)),
         resolver: Resolver { families: start.families },
-        files: Arc::new(Mutex::new(SocketFiles::new(start.unlink_first))),
+        files: Arc::new(Mutex::new(SocketFiles::new(start.unlink_first, start.left_behind))),
         workers: Workers::default(),
     };
     let mut requests = Answering::<Forwarding>::over(link);
@@ -94,7 +94,7 @@ fn outlive_signals() -> nix::Result<()> {
 /// Listening sockets, and where.
 struct Opened {
     port: u16,
-    path: Option<String>,
+    file: Option<SocketFile>,
     sockets: Vec<OwnedFd>,
 }
 
@@ -122,9 +122,9 @@ impl Server {
             ForwardingRequest::Listen { number, on } => {
                 let server = self.clone();
                 self.workers.work(move || match server.listen(number, &on) {
-                    Ok(Opened { port, path, sockets }) => {
+                    Ok(Opened { port, file, sockets }) => {
                         let count = u8::try_from(sockets.len()).unwrap_or(u8::MAX);
-                        let answer = ForwardingAnswer::Listening { number, port, path, sockets: count };
+                        let answer = ForwardingAnswer::Listening { number, port, file, sockets: count };
                         server.answer(&answer, &sockets);
                     }
                     Err(why) => server.answer(&ForwardingAnswer::NotListening { number, why }, &[]),
@@ -135,18 +135,20 @@ impl Server {
     }
 
     fn listen(&self, number: u32, on: &Bind) -> Result<Opened, String> {
-        let on_path = |path: &str| self.with_files(|files| files.listen(number, path)).map(|socket| vec![socket]);
-        let on_port = |(port, sockets)| Opened { port, path: None, sockets };
+        let on_path = |path: &str| {
+            let (socket, file) = self.with_files(|files| files.listen(number, path))?;
+            Ok(Opened { port: 0, file: Some(file), sockets: vec![socket] })
+        };
+        let on_port = |(port, sockets)| Opened { port, file: None, sockets };
         match on {
             Bind::Tcp { host, port } => listen_tcp(self.resolver, host, *port).map(on_port),
             Bind::Display { first, loopback } => {
                 display::listen(self.resolver.families, *first, *loopback).map(on_port)
             }
-            Bind::Path(path) => Ok(Opened { port: 0, path: None, sockets: on_path(path)? }),
+            Bind::Path(path) => on_path(path),
             Bind::Agent { home } => {
                 let no_path = |error| format!("no socket for the agent below {home}: {}", words(&error));
-                let path = agent_socket::new_path(home).map_err(no_path)?.to_string_lossy().into_owned();
-                Ok(Opened { port: 0, sockets: on_path(&path)?, path: Some(path) })
+                on_path(&agent_socket::new_path(home).map_err(no_path)?.to_string_lossy())
             }
         }
     }

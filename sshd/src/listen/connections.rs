@@ -132,6 +132,7 @@ impl Listener {
                 self.say_about(&facts, &Event::TimeoutBeforeAuthentication { peer, local, pid });
             }
             (WaitStatus::Signaled(_, signal, _), _) => {
+                dead_logins::remove_auth_info(id);
                 let (signal, crash) = (signal as i32, is_crash(signal));
                 self.say_about(&facts, &Event::MonitorKilled { peer, local, pid, signal, crash });
             }

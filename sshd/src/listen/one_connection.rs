@@ -4,13 +4,14 @@ use std::io;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use events::Endpoint;
 use events::listener::Event;
+use events::{ConnectionId, Endpoint};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
 use sys::process::Ended;
 
 use super::configuration::InForce;
+use super::dead_logins;
 use super::helpers::Helpers;
 use super::monitors::{self, Stays};
 use super::serving::listen_on_all;
@@ -95,6 +96,20 @@ fn serve(
     drop(monitor.logged_in);
     match monitor.process.wait().map_err(Failure::fatal)? {
         Ended::Exited(status) => Ok(u8::try_from(status).unwrap_or(255)),
-        Ended::Signalled { .. } => Ok(255),
+        Ended::Signalled { .. } => {
+            clean_up_after(in_force, monitor.id);
+            Ok(255)
+        }
+    }
+}
+
+/// The monitor was killed.
+fn clean_up_after(in_force: &InForce, id: ConnectionId) {
+    dead_logins::remove_auth_info(id);
+    if sys::identity::is_root()
+        && let Err(error) = dead_logins::take_out_soon()
+        && let Ok(mut log) = in_force.handed.open_log()
+    {
+        say_all(&mut log, &[dead_logins::records_failed(&error)]);
     }
 }
