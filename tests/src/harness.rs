@@ -10,9 +10,10 @@ pub mod kerberos;
 mod kernel;
 mod login_records;
 mod processes;
+pub mod traffic;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub use clients::has_python_module;
 pub use kernel::{needs_tun, without_system_call};
 pub use login_records::{LoginRecords, is_shown_by_who};
 pub use processes::{descendants_of, executable_of, processes_of, status_of, title_of};
+
+use traffic::free_port;
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -690,11 +693,6 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec
         }
         bytes
     })
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// What follows this line in a test's configuration belongs into `bulkhead_config`.

@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{Scratch, free_port, needs_program, run, run_with_input, wait_until};
+use super::traffic::free_port;
+use super::{Scratch, needs_program, run, run_with_input, wait_until};
 
 /// The realm's name.
 pub const REALM: &str = "BULKHEAD.TEST";

@@ -4,33 +4,14 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::os::unix::net::UnixListener;
 use std::process::{Child, Stdio};
 use std::thread;
 
+use bulkhead_tests::traffic::{
+    bytes, connect, connect_path, echo, echo_service, free_port, there_and_back, through_socks,
+};
 use bulkhead_tests::{Server, descendants_of, executable_of, needs_program, needs_root, run, title_of, wait_until};
-
-/// A service that sends back what it gets, and its end only when it has got one; returns its port.
-fn echo_service() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("its address").port();
-    thread::spawn(move || {
-        for connection in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || echo(&connection, &connection));
-        }
-    });
-    port
-}
-
-fn echo(mut from: impl Read, mut to: impl Write) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if to.write_all(&buffer[..count]).is_err() {
-            return;
-        }
-    }
-}
 
 /// A client that only forwards, until it is dropped.
 struct Forwarding(Child);
@@ -75,46 +56,6 @@ impl Drop for Forwarding {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
-}
-
-fn connect(port: u16) -> TcpStream {
-    let mut connected = None;
-    wait_until("the forwarding listens", || {
-        connected = TcpStream::connect(("127.0.0.1", port)).ok();
-        connected.is_some()
-    });
-    connected.expect("connected")
-}
-
-fn connect_path(path: &Path) -> UnixStream {
-    let mut connected = None;
-    wait_until("the forwarding listens", || {
-        connected = UnixStream::connect(path).ok();
-        connected.is_some()
-    });
-    connected.expect("connected")
-}
-
-fn bytes(count: u32) -> Vec<u8> {
-    (0..count).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
-}
-
-/// Sends, ends its half, and takes what comes back until the end.
-fn there_and_back(mut stream: TcpStream, sent: &[u8]) {
-    let mut writer = stream.try_clone().expect("a second handle");
-    let sending = sent.to_vec();
-    let sender = thread::spawn(move || {
-        writer.write_all(&sending).expect("sent");
-        writer.shutdown(Shutdown::Write).expect("half closed");
-    });
-    let mut came = Vec::new();
-    stream.read_to_end(&mut came).expect("received");
-    sender.join().expect("sent");
-    assert!(came == sent, "{} of {} bytes came back", came.len(), sent.len());
-}
-
 fn is_alive(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     stream.write_all(b"ping").is_ok() && stream.read_exact(&mut [0; 4]).is_ok()
@@ -143,17 +84,7 @@ fn dynamic_direct_and_jumping() {
     let server = Server::any("");
     let (service, socks) = (echo_service(), free_port());
     let _client = Forwarding::start(&server, &["-D", &socks.to_string()]);
-    let mut stream = connect(socks);
-    stream.write_all(&[5, 1, 0]).unwrap();
-    stream.read_exact(&mut [0; 2]).unwrap();
-    let mut request = vec![5, 1, 0, 3, 9];
-    request.extend(b"localhost");
-    request.extend(service.to_be_bytes());
-    stream.write_all(&request).unwrap();
-    let mut reply = [0; 10];
-    stream.read_exact(&mut reply).unwrap();
-    assert_eq!(reply[1], 0, "granted");
-    there_and_back(stream, &bytes(300_000));
+    there_and_back(through_socks(socks, "localhost", service).expect("granted"), &bytes(300_000));
 
     let mut direct = server.client("ssh");
     direct.args(["-W", &format!("localhost:{service}")]).arg(server.login());
