@@ -26,6 +26,16 @@ impl Server {
         ]))
     }
 
+    /// A script behind `peer.py`, which explains itself: a client that can send any packet after its login.
+    #[must_use]
+    pub fn raw_peer(&self, service: u16, script: &str) -> Command {
+        let mut python = Command::new("/usr/bin/python3");
+        python.args(["-c", &format!("{}\n{script}", include_str!("peer.py"))]);
+        python.arg(self.port.to_string()).arg(&self.account.name).arg(self.scratch.path("login_key"));
+        python.arg(service.to_string());
+        python
+    }
+
     /// `plink` or `psftp` with this server's port and keys, and nothing of the tester's own; the login follows.
     #[must_use]
     pub fn putty(&self, program: &str) -> Command {

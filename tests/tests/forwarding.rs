@@ -423,42 +423,6 @@ fn a_helper_that_is_killed_is_replaced() {
 }
 
 #[test]
-fn thousands_of_connections_leak_nothing() {
-    let server = Server::any("");
-    let (service, local) = (echo_service(), free_port());
-    let _client = Forwarding::start(&server, &["-L", &format!("{local}:127.0.0.1:{service}")]);
-    drop(connect(local));
-    let process = |name: &str| {
-        server.descendants().into_iter().find(|pid| executable_of(*pid) == name).expect("a process of this name")
-    };
-    wait_until("somebody opens sockets", || {
-        server.descendants().into_iter().any(|pid| executable_of(pid) == "sshd-forward")
-    });
-    let watched = ["sshd-session", "sshd-monitor", "sshd-forward"].map(process);
-    let descriptors = || watched.map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count());
-    let threads = || fs::read_dir(format!("/proc/{}/task", watched[2])).unwrap().count();
-    let memory = || bulkhead_tests::status_of(watched[0], "RssAnon").replace(" kB", "").parse::<u64>().unwrap();
-    let hundred = || {
-        thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| (0..25).for_each(|_| assert!(is_alive(local))));
-            }
-        });
-    };
-    hundred();
-    let ended = || server.log().matches("Forwarding ended: direct-tcpip").count();
-    wait_until("all are closed", || ended() >= 101);
-    wait_until("one thread is left", || threads() == 1);
-    let (before, memory_before) = (descriptors(), memory());
-    (0..19).for_each(|_| hundred());
-    wait_until("all are closed", || ended() >= 2001);
-    wait_until("one thread is left", || threads() == 1);
-    wait_until("as many descriptors as before", || descriptors() == before);
-    let grown = memory().saturating_sub(memory_before);
-    assert!(grown < 1000, "{grown} kB more after 1900 connections");
-}
-
-#[test]
 fn programs_work_over_a_forwarding() {
     for program in ["git", "rsync"] {
         if !needs_program("programs_work_over_a_forwarding", program) {

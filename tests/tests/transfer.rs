@@ -183,4 +183,15 @@ fn rsync_runs_over_it() {
     let output = run(Command::new("rsync").args(["-e", &shell]).arg(&original).arg(&remote));
     assert!(output.status.success(), "{output:?}");
     assert_eq!(checksum(&inbox.join("copy")), checksum(&original));
+    // Back, where most of it is there already.
+    let back = server.scratch.path("back");
+    let mut older = fs::read(&original).unwrap();
+    older.truncate(7 << 20);
+    older[1000] ^= 1;
+    fs::write(&back, older).unwrap();
+    let output = run(Command::new("rsync").args(["--stats", "-e", &shell]).arg(&remote).arg(&back));
+    let shown = String::from_utf8_lossy(&output.stdout).replace(',', "");
+    let received = shown.lines().find_map(|line| line.strip_prefix("Total bytes received: ")?.parse::<u64>().ok());
+    assert!(output.status.success() && received.is_some_and(|bytes| bytes < 2 << 20), "{output:?}");
+    assert_eq!(checksum(&back), checksum(&original));
 }
