@@ -44,6 +44,8 @@ struct Scene {
     /// Accepts connections and leaves them open.
     service: TcpListener,
     tunnel: u32,
+    /// Of somebody else's who had the account's number before.
+    before: Vec<String>,
 }
 
 const MOMENTS: &[Moment] = &[
@@ -77,7 +79,9 @@ impl Scene {
             ip(&format!("tuntap add dev tun{tunnel} mode tun user {}", server.account.name));
             ip(&format!("link set tun{tunnel} up"));
         }
-        Self { server, agent, service, tunnel }
+        let mut scene = Self { server, agent, service, tunnel, before: Vec::new() };
+        scene.before = scene.traces();
+        scene
     }
 
     fn has_tunnel(&self) -> bool {
@@ -154,6 +158,7 @@ impl Scene {
         // A device that somebody has opened has a carrier once it is up.
         let carrier = fs::read_to_string(format!("/sys/class/net/tun{}/carrier", self.tunnel)).unwrap_or_default();
         traces.extend((carrier.trim() == "1").then(|| "tunnel".to_owned()));
+        traces.retain(|trace| !self.before.contains(trace));
         traces
     }
 
