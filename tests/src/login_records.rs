@@ -37,10 +37,11 @@ impl Drop for LoginRecords {
     }
 }
 
-/// Whether who(1) takes an account for logged in.
+/// Whether who(1) takes an account for logged in. It is told the file's name, as it hides whom no process stands behind
+/// otherwise.
 #[must_use]
 pub fn is_shown_by_who(account: &Account) -> bool {
-    let shown = run(&mut Command::new("who"));
+    let shown = run(Command::new("who").arg(UTMP));
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     shown.lines().any(|line| line.split_ascii_whitespace().next() == Some(&account.name))
 }

@@ -266,8 +266,13 @@ fn is_pseudo_terminal(entry: &libc::utmpx) -> bool {
     entry.ut_line.iter().zip(prefix).all(|(character, byte)| *character == *byte as libc::c_char)
 }
 
+/// Whether a process has ended; its new parent may take its time to reap it.
 fn is_gone(pid: i32) -> bool {
-    pid > 0 && !Path::new("/proc").join(pid.to_string()).exists()
+    // proc_pid_stat(5): the state follows the name, which stands in parentheses and may hold any.
+    let is_dead = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X']));
+    // Between opening and reading it may go, too.
+    let is_none = |why: io::Error| why.kind() == io::ErrorKind::NotFound || why.raw_os_error() == Some(libc::ESRCH);
+    pid > 0 && std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or_else(is_none, is_dead)
 }
 
 #[cfg(test)]
@@ -313,5 +318,21 @@ mod tests {
         let entry = entry(&long, libc::USER_PROCESS);
         assert!(entry.ut_host.iter().all(|character| *character == b'x' as libc::c_char));
         assert_eq!(entry.ut_addr_v6, [i32::from_ne_bytes([192, 0, 2, 7]), 0, 0, 0]);
+    }
+
+    #[test]
+    fn who_has_ended_is_gone_before_anybody_has_reaped_it() {
+        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(!is_gone(pid) && !is_gone(0));
+        drop(child.stdin.take());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !is_gone(pid) {
+            assert!(std::time::Instant::now() < deadline, "it ends with its input");
+            std::thread::yield_now();
+        }
+        assert!(Path::new(&format!("/proc/{pid}")).exists(), "nobody has reaped it");
+        child.wait().unwrap();
+        assert!(is_gone(pid));
     }
 }

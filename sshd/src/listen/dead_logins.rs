@@ -10,8 +10,13 @@ use ipc::start::auth_info_path;
 use super::accepting::Shared;
 
 /// The command on the terminal is hung up when its monitor and session process are gone, and may take its time to end.
-const LOOKS: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
+const LOOKS: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+];
 
 /// Looks for entries without a process a few times.
 pub(crate) async fn take_out(listener: Shared) {
