@@ -12,6 +12,8 @@ class Raw(Transport):
 
 transport = Raw((host, port))
 transport.daemon = True
+# Small packets one after the other would wait for each other's acknowledgement.
+transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 transport.start_client(timeout=30)
 transport.auth_publickey(user, paramiko.Ed25519Key.from_private_key_file(key))
 

@@ -24,8 +24,8 @@ const PLAYBOOK: &str = r#"
       args: { stdin: "fed" }
       register: fed
       failed_when: fed.rc != 3 or fed.stdout != 'fed'
-    - copy: { src: "@FOLDER@/sent", dest: "~/kept", mode: "0640" }
-    - fetch: { src: "~/kept", dest: "@FOLDER@/back", flat: yes }
+    - copy: { src: "@FOLDER@/sent", dest: "@KEPT@", mode: "0640" }
+    - fetch: { src: "@KEPT@", dest: "@FOLDER@/back", flat: yes }
 "#;
 
 impl<'a> Playbook<'a> {
@@ -38,10 +38,17 @@ impl<'a> Playbook<'a> {
         playbook.write("ssh_config", &options);
         playbook.write("hosts", &format!("target ansible_host=127.0.0.1 ansible_port={} ansible_user={user} ansible_python_interpreter=/usr/bin/python3\n", server.port));
         let folder = playbook.folder.display().to_string();
-        playbook.write("play.yml", &PLAYBOOK.replace("@USER@", user).replace("@FOLDER@", &folder));
+        let kept = playbook.in_home("kept").display().to_string();
+        playbook
+            .write("play.yml", &PLAYBOOK.replace("@USER@", user).replace("@KEPT@", &kept).replace("@FOLDER@", &folder));
         playbook.write("ansible.cfg", "[defaults]\n");
         playbook.write("sent", &(0..60_000).map(|number| format!("{number}\n")).collect::<String>());
         playbook
+    }
+
+    /// An ordinary tester's servers share a home.
+    fn in_home(&self, name: &str) -> PathBuf {
+        self.server.account.home.join(format!(".{name}-{}", self.server.port))
     }
 
     fn write(&self, name: &str, content: &str) {
@@ -60,11 +67,14 @@ impl<'a> Playbook<'a> {
             .env("HOME", &self.folder)
             .env("ANSIBLE_CONFIG", self.path("ansible.cfg"))
             .env("ANSIBLE_LOCALHOST_WARNING", "0");
+        ansible.env("ANSIBLE_REMOTE_TEMP", self.in_home("ansible"));
         ansible.env("ANSIBLE_PIPELINING", if pipelining { "True" } else { "False" });
         ansible.env("ANSIBLE_SSH_TRANSFER_METHOD", transfer).env("ANSIBLE_SSH_ARGS", options);
         ansible.env("ANSIBLE_SSH_CONTROL_PATH_DIR", self.folder.join("cp")).current_dir(&self.folder);
         let output = run(ansible.args(["-i", &self.path("hosts"), &self.path("play.yml")]).stdin(Stdio::null()));
         self.end_masters();
+        let _ = fs::remove_dir_all(self.in_home("ansible"));
+        let _ = fs::remove_file(self.in_home("kept"));
         output
     }
 

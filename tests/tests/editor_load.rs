@@ -12,14 +12,20 @@ use bulkhead_tests::traffic::{bytes, connect_path, echo_service, free_port, ther
 use bulkhead_tests::{Server, executable_of, run, wait_until};
 
 /// The program on the host: it sends back what it gets on a socket in the home, and says when it is there.
-const PROGRAM: &str = r#"exec /usr/bin/python3 -c '
-import os, socket, threading
-listener = socket.socket(socket.AF_UNIX); listener.bind("editor.sock"); listener.listen(128)
+const PROGRAM: &str = r#"
+import socket, sys, threading
+listener = socket.socket(socket.AF_UNIX); listener.bind(sys.argv[1]); listener.listen(128)
 print("ready", flush=True)
 def serve(peer):
     while data := peer.recv(65536): peer.sendall(data)
     peer.close()
-while True: threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()'"#;
+while True: threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+"#;
+
+/// An ordinary tester's servers share a home.
+fn socket_in_home(server: &Server) -> PathBuf {
+    server.account.home.join(format!("editor-{}.sock", server.port))
+}
 
 /// A master connection with its forwardings.
 struct Editor<'a> {
@@ -36,7 +42,7 @@ impl<'a> Editor<'a> {
     fn connect(server: &'a Server) -> Self {
         let path = |name: &str| server.scratch.path(name);
         let (control, local, told, proxy) = (path("control"), path("local.sock"), path("told"), free_port());
-        let remote = server.account.home.join("editor.sock");
+        let remote = socket_in_home(server);
         let forward = format!("{}:{}", local.display(), remote.display());
         let mut master = server.client_with("ssh", &["-v", "-o", "LogLevel=DEBUG1"]);
         master.args(["-M", "-N", "-D", &proxy.to_string(), "-L", &forward, "-S"]).arg(&control).arg(server.login());
@@ -53,7 +59,8 @@ impl<'a> Editor<'a> {
     }
 
     fn start_program(&self) -> Child {
-        let mut program = self.command(PROGRAM).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("ssh");
+        let program = format!("exec /usr/bin/python3 -c '{PROGRAM}' {}", socket_in_home(self.server).display());
+        let mut program = self.command(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("ssh");
         let mut line = String::new();
         BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
@@ -68,7 +75,7 @@ impl<'a> Editor<'a> {
 impl Drop for Editor<'_> {
     fn drop(&mut self) {
         // The program has made it, and is killed.
-        let _ = fs::remove_file(self.server.account.home.join("editor.sock"));
+        let _ = fs::remove_file(socket_in_home(self.server));
         let _ = self.master.kill();
         let _ = self.master.wait();
     }
@@ -151,7 +158,7 @@ fn an_editor_that_may_not_forward_still_runs_commands() {
         let service = echo_service();
         let editor = Editor::connect(&server);
         let mut program = editor.start_program();
-        let socket = server.account.home.join("editor.sock");
+        let socket = socket_in_home(&server);
         assert!(fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
 
         let by_port = through_socks(editor.proxy, "localhost", service);

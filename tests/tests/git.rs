@@ -1,9 +1,15 @@
 //! Git over ssh: clone, push, its second protocol, and accounts that may do nothing else.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use bulkhead_tests::{Server, needs_program, public_half, run};
+
+/// An ordinary tester's servers share a home.
+fn path_of_repository(server: &Server) -> PathBuf {
+    server.account.home.join(format!("repository-{}.git", server.port))
+}
 
 struct Repository<'a> {
     server: &'a Server,
@@ -13,7 +19,7 @@ struct Repository<'a> {
 impl<'a> Repository<'a> {
     /// Made over ssh, with one commit that was pushed.
     fn create(server: &'a Server) -> Self {
-        let path = server.account.home.join("repository.git");
+        let path = path_of_repository(server);
         server.ssh_ok(&[], &format!("git init -q --bare --initial-branch=main {}", path.display()));
         let repository = Self { server, url: format!("ssh://{}{}", server.login(), path.display()) };
         let work = server.scratch.path("first").display().to_string();
@@ -58,7 +64,7 @@ fn git_speaks_its_second_protocol_where_its_variable_is_accepted() {
         let repository = Repository::create(&server);
         let trace = repository.clone_to("second");
         assert_eq!(trace.contains("< version 2"), is_second, "{configuration}: {trace}");
-        fs::remove_dir_all(server.account.home.join("repository.git")).unwrap();
+        fs::remove_dir_all(path_of_repository(&server)).unwrap();
     }
 }
 
@@ -79,5 +85,5 @@ fn an_account_for_git_alone() {
     let refused = server.ssh(&[], "id");
     assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("unrecognized command"), "{refused:?}");
-    fs::remove_dir_all(server.account.home.join("repository.git")).unwrap();
+    fs::remove_dir_all(path_of_repository(&server)).unwrap();
 }
