@@ -208,7 +208,7 @@ impl SftpEvent {
         }
     }
 
-    /// The line, with control bytes and everything outside US-ASCII in paths as `\ooo`.
+    /// The line, not escaped yet: whoever writes it does that for the whole of it.
     #[must_use]
     pub fn text(&self) -> String {
         match self {
@@ -286,14 +286,14 @@ fn two_paths(what: &str, old: &[u8], new: &[u8]) -> String {
     format!("{what} old {} new {}", quoted(old), quoted(new))
 }
 
-/// Nobody forges a line with a file's name.
+/// A name as it is: what is not printable is escaped with the whole line, once (`events::visible`), so that names in UTF-8
+/// read as theirs writes them. Bytes that are no UTF-8 have no place in a text; they are escaped here already.
 fn quoted(path: &[u8]) -> String {
     let mut shown = String::with_capacity(path.len().saturating_add(2));
     shown.push('"');
-    for byte in path {
-        if *byte == b' ' || byte.is_ascii_graphic() {
-            shown.push(char::from(*byte));
-        } else {
+    for chunk in path.utf8_chunks() {
+        shown.push_str(chunk.valid());
+        for byte in chunk.invalid() {
             let _ = write!(shown, "\\{byte:03o}");
         }
     }
@@ -333,9 +333,13 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_start_a_line() {
-        let forged = SftpEvent::Remove { path: b"x\"\nsession closed \xff".to_vec() };
-        assert_eq!(forged.text(), "remove name \"x\"\\012session closed \\377\"");
+    fn names_cannot_start_a_line_and_are_escaped_once() {
+        let written = |name: &[u8]| events::visible(&SftpEvent::Remove { path: name.to_vec() }.text());
+        assert_eq!(written(b"x\"\nsession closed"), "remove name \"x\"\\nsession closed\"");
+        assert_eq!(written("\u{e9}t\u{e9} \u{1b}[31m".as_bytes()), "remove name \"\\303\\251t\\303\\251 \\033[31m\"");
+        assert_eq!(written(b"a\\b"), "remove name \"a\\\\b\"");
+        let not_utf8 = written(b"x\xff\n");
+        assert!(not_utf8.contains("377") && not_utf8.is_ascii() && !not_utf8.contains('\n'), "{not_utf8}");
     }
 
     #[test]

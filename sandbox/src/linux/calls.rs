@@ -265,6 +265,9 @@ pub(super) const ROWS: &[Row] = &[
     row(NameLookUps, "geteuid", libc::SYS_geteuid, Always, "as getuid"),
     row(NameLookUps, "gettid", libc::SYS_gettid, Always, "as getuid"),
     row(NameLookUps, "getpid", libc::SYS_getpid, Always, "as getuid"),
+    #[cfg(target_arch = "x86_64")]
+    row(NameLookUps, "access", libc::SYS_access, Always, "systemd's module asks whether a file is there"),
+    row(NameLookUps, "faccessat", libc::SYS_faccessat, Always, "what libc's access(2) is elsewhere"),
     row(NameLookUps, "lseek", libc::SYS_lseek, Always, "libc rewinds /etc/passwd and /etc/group"),
     row(
         Syslog,
