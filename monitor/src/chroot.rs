@@ -1,5 +1,6 @@
 //! ChrootDirectory: the facts about every component, which [`policy::chroot_components`] judges.
 
+use std::io::ErrorKind::NotFound;
 use std::os::unix::fs::MetadataExt;
 
 use policy::{ComponentFacts, ComponentUnreachable, Verdict, chroot_components, components_of};
@@ -34,7 +35,10 @@ fn facts_of(component: &str) -> Result<ComponentFacts, ComponentUnreachable> {
             owner: sys::identity::user_name(found.uid()).ok().flatten(),
             mode: found.mode(),
         }),
-        Err(error) => Err(ComponentUnreachable { path, error: error.to_string() }),
+        Err(error) => {
+            let is_missing = std::fs::symlink_metadata(component).is_err_and(|error| error.kind() == NotFound);
+            Err(ComponentUnreachable { path, error: sys::errors::words(&error), is_missing })
+        }
     }
 }
 

@@ -49,6 +49,10 @@ fn psftp_shows_it_too_and_a_missing_root_is_as_readable() {
     let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(told.contains("the directory that you are to be confined to cannot be used"), "{told}");
     server.wait_for_log("safely_chroot: stat(");
+    let line = server.wait_for_log("is not there");
+    let command = line.split_once("is not there: ").expect("a command").1;
+    assert!(run(std::process::Command::new("sh").args(["-c", command])).status.success(), "{command}");
+    assert!(server.sftp(&[], "pwd\n").status.success());
 }
 
 /// A world of a customer: `jail` is root's, `jail/files` the account's; outside lies what others must not get.

@@ -29,6 +29,8 @@ pub struct ComponentUnreachable {
     pub path: String,
     /// What the system says.
     pub error: String,
+    /// Whether nothing of this name is there, so that a directory could be made.
+    pub is_missing: bool,
 }
 
 /// The components of an absolute directory from the root down: `/`, `/srv/`, `/srv/files`. None of a relative one.
@@ -56,7 +58,11 @@ pub fn chroot_components(directory: &str, components: &[Result<ComponentFacts, C
         let component = match component {
             Ok(component) => component,
             Err(missing) => {
-                let ComponentUnreachable { path, error } = missing.clone();
+                let ComponentUnreachable { path, error, is_missing } = missing.clone();
+                if is_missing {
+                    let (path, command) = (path.clone(), makes(directory));
+                    steps.push(Step::ChrootComponentMissing { path, command });
+                }
                 return Verdict::refused(steps, first_refusal.unwrap_or(Refusal::ChrootUnreachable { path, error }));
             }
         };
@@ -109,10 +115,15 @@ impl ComponentFacts {
     }
 }
 
-/// One word for a shell, whatever it holds.
+/// The command that makes a directory that is not there, and those above it: they are root's, with mode 0755.
+fn makes(directory: &str) -> String {
+    format!("install -d -o root -g root -m 755 {}", for_a_shell(directory))
+}
+
+/// One word for a shell, whatever it holds. Without a backslash, which the log would double.
 fn for_a_shell(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+@%,:=".contains(character);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r#"'"'"'"#)) }
 }
 
 #[cfg(test)]
@@ -137,6 +148,8 @@ mod tests {
             mode: 0o40777,
         };
         assert_eq!(component("/srv/").repair().unwrap(), "chown root /srv && chmod go-w /srv");
-        assert_eq!(component("/it's; rm -rf /").repair().unwrap().matches(r"'/it'\''s; rm -rf ").count(), 2);
+        let command = component("/it's; rm -rf /").repair().unwrap();
+        assert_eq!(command.matches(r#"'/it'"'"'s; rm -rf '"#).count(), 2, "{command}");
+        assert!(!command.contains('\\'), "the log would double it: {command}");
     }
 }

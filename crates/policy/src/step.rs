@@ -173,6 +173,13 @@ pub enum Step {
         /// What repairs it.
         command: String,
     },
+    /// A component of ChrootDirectory that is not there.
+    ChrootComponentMissing {
+        /// The component.
+        path: String,
+        /// What makes it, and what is missing below it.
+        command: String,
+    },
     /// A component of ChrootDirectory that is no directory.
     ChrootComponentNoDirectory {
         /// The component.
@@ -219,7 +226,9 @@ impl Step {
             Self::Refused(refusal) => refusal.weight(),
             Self::PrincipalAuthorized { .. } => Weight::Info,
             Self::Hostbased(step) => step.weight(),
-            Self::ChrootComponentUnsound { .. } | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
+            Self::ChrootComponentUnsound { .. }
+            | Self::ChrootComponentMissing { .. }
+            | Self::ChrootComponentNoDirectory { .. } => Weight::Error,
             Self::Certificate(step) => step.weight(),
             Self::LineRefuses { .. } | Self::LineUnusable { important: true, .. } => Weight::Error,
             Self::NotFromPermittedHost { .. } | Self::PasswordExpired { .. } => Weight::Info,
@@ -283,6 +292,9 @@ impl fmt::Display for Step {
                 let shown = component.path.trim_end_matches('/');
                 let shown = if shown.is_empty() { "/" } else { shown };
                 write!(out, "ChrootDirectory: {shown} {}: {command}", component.owner_and_mode())
+            }
+            Self::ChrootComponentMissing { path, command } => {
+                write!(out, "ChrootDirectory: {} is not there: {command}", path.trim_end_matches('/'))
             }
             Self::ChrootComponentNoDirectory { path } => write!(out, "ChrootDirectory: {path} is not a directory"),
             Self::JailLinkTrusted { link, uid } => {

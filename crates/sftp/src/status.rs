@@ -45,13 +45,6 @@ impl From<Errno> for Status {
     }
 }
 
-/// What strerror(3) says, as theirs writes it to the log: administrators search for these words.
-pub(crate) fn system_text(errno: Errno) -> String {
-    let text = std::io::Error::from(errno).to_string();
-    let end = text.rfind(" (os error").unwrap_or(text.len());
-    text.get(..end).unwrap_or_default().to_owned()
-}
-
 /// Why a request was not done: the answer to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -97,10 +90,5 @@ mod tests {
         ] {
             assert_eq!((Status::from(errno) as u32, Status::from(errno).text()), (status, text), "{errno}");
         }
-    }
-    #[test]
-    fn the_log_has_the_words_of_the_system() {
-        assert_eq!(system_text(Errno::EDQUOT), "Disk quota exceeded");
-        assert_eq!(system_text(Errno::ENOSPC), "No space left on device");
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod crypt;
+pub mod errors;
 pub mod fd;
 pub mod identity;
 pub mod library;

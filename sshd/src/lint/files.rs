@@ -157,11 +157,17 @@ fn folder_of_events(lint: &mut Lint<'_>, place: Place, path: &Path) {
 fn chroot(lint: &mut Lint<'_>, place: Place, path: &str) {
     let fixed = fixed_part(path);
     let directory = to_path(&fixed);
+    if !path.starts_with(['/', '%']) {
+        return lint.warn(place, format!("ChrootDirectory {path} does not begin with a slash; then logins fail"));
+    }
     if fixed.is_empty() {
         return;
     }
     match std::fs::metadata(&directory) {
-        Err(error) => lint.remark(place, format!("ChrootDirectory {}: {error}; then logins fail", directory.display())),
+        Err(error) => {
+            lint.remark(place, format!("ChrootDirectory {}: {error}; then logins fail", directory.display()));
+            chroot_components(lint, place, &fixed);
+        }
         Ok(found) if !found.is_dir() => {
             lint.warn(place, format!("ChrootDirectory {} is not a directory", directory.display()));
         }

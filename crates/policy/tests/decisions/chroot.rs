@@ -58,10 +58,16 @@ fn what_is_no_absolute_directory_is_refused() {
     let mut components = sound();
     components[2].is_directory = false;
     assert_eq!(refusal(&components).as_deref(), Some("chroot path \"/srv/files\" is not a directory"));
-    let missing = ComponentUnreachable { path: "/srv/".to_owned(), error: "No such file".to_owned() };
-    let refused = chroot_components("/srv/files", &[Ok(sound()[0].clone()), Err(missing)]).outcome;
+    let missing = ComponentUnreachable { path: "/srv/".to_owned(), error: "No such file".to_owned(), is_missing: true };
+    let verdict_of = |unreachable| chroot_components("/srv/files", &[Ok(sound()[0].clone()), Err(unreachable)]);
+    // A link that leads nowhere cannot be made a directory by the same command.
+    let dangling = ComponentUnreachable { is_missing: false, ..missing.clone() };
+    assert!(!verdict_of(dangling).steps.iter().any(|step| step.to_string().contains("install")));
+    let refused = verdict_of(missing);
+    let made = "ChrootDirectory: /srv is not there: install -d -o root -g root -m 755 /srv/files";
+    assert!(refused.steps.iter().any(|step| step.to_string() == made));
     assert_eq!(
-        refused.map_err(|refusal| refusal.to_string()),
+        refused.outcome.map_err(|refusal| refusal.to_string()),
         Err("safely_chroot: stat(\"/srv/\"): No such file".into())
     );
     let steps = verdict(&components).steps;

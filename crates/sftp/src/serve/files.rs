@@ -12,7 +12,7 @@ use crate::kind::Kind;
 use crate::reply;
 use crate::request::open_flags;
 use crate::server::LARGEST_READ;
-use crate::status::{Status, system_text};
+use crate::status::Status;
 use crate::surroundings::Surroundings;
 
 impl Service {
@@ -191,7 +191,7 @@ pub(super) fn write_all_at(file: &mut OpenFile, bytes: &[u8], offset: u64) -> Re
 }
 
 pub(super) fn failed(what: Transfer, file: &OpenFile, error: Errno) -> SftpEvent {
-    SftpEvent::TransferFailed { what, path: file.path.clone(), error: system_text(error) }
+    SftpEvent::TransferFailed { what, path: file.path.clone(), error: sys::errors::words(&error.into()) }
 }
 
 /// Flags of SSH_FXP_OPEN as those of open(2). Neither reading nor writing means reading, as it does there.

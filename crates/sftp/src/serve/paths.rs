@@ -7,7 +7,7 @@ use crate::attributes::Attributes;
 use crate::event::SftpEvent;
 use crate::reply;
 use crate::resolve::resolve;
-use crate::status::{Refusal, Status, system_text};
+use crate::status::{Refusal, Status};
 use crate::surroundings::Surroundings;
 
 impl Service {
@@ -116,7 +116,7 @@ impl Service {
             Ok(())
         });
         if let Err(error) = entered {
-            self.log(around, SftpEvent::StartDirectory { path: wanted, error: system_text(error) });
+            self.log(around, SftpEvent::StartDirectory { path: wanted, error: sys::errors::words(&error.into()) });
         }
     }
 
