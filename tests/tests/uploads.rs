@@ -141,6 +141,30 @@ fn a_client_that_is_killed_leaves_what_was_there() {
 }
 
 #[test]
+fn a_full_disk_leaves_what_was_there_and_nobody_is_told_of_a_whole_file() {
+    if !needs_root("a_full_disk_leaves_what_was_there_and_nobody_is_told_of_a_whole_file") {
+        return;
+    }
+    let server = Server::as_root("# bulkhead_config\nSftpAtomicUploads yes\nSftpEventSpool @SCRATCH@/spool\n");
+    let (inbox, spool) = (inbox(&server), server.scratch.path("spool"));
+    fs::create_dir(&spool).unwrap();
+    assert!(run(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "small"]).arg(&inbox)).status.success());
+    chown(&inbox, Some(server.account.uid), Some(server.account.gid)).unwrap();
+    let there = inbox.join("file");
+    fs::write(&there, "old").unwrap();
+    chown(&there, Some(server.account.uid), Some(server.account.gid)).unwrap();
+    let large = server.scratch.file("large", vec![7; 3 << 20]);
+    let put = server.sftp(&[], &format!("put {} {}\n", large.display(), there.display()));
+    wait_until("it is told of", || !spooled(&spool).is_empty());
+    let (left, content) = (names(&inbox), fs::read(&there));
+    assert!(run(Command::new("umount").arg("-l").arg(&inbox)).status.success());
+    assert!(!put.status.success());
+    assert_eq!((left, content.unwrap()), (vec!["file".to_owned()], b"old".to_vec()));
+    let told = &spooled(&spool)[0]["fields"];
+    assert_eq!((&told["complete"], &told["discarded"]), (&false.into(), &true.into()), "{told}");
+}
+
+#[test]
 fn a_monitor_that_is_killed_takes_the_upload_along() {
     let server = Server::any("# bulkhead_config\nSftpAtomicUploads yes\n");
     let inbox = inbox(&server);

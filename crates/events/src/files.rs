@@ -27,7 +27,8 @@ pub enum Event {
         /// SHA-256 of the content, hexadecimal, with `SftpUploadSha256`: only of files that were written from beginning
         /// to end in order. Nothing else is read again for it.
         sha256: Option<String>,
-        /// Whether the client closed it. If not, the connection ended before: the content is not whole.
+        /// Whether the client closed it, everything was written that it wanted to write, and the file has its name. If
+        /// not, the content is not whole: the connection ended before, a disk was full.
         complete: bool,
         /// Whether nothing of it was kept (`SftpAtomicUploads`).
         discarded: bool,

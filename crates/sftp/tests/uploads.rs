@@ -91,6 +91,35 @@ fn a_broken_connection_leaves_what_was_there() {
     assert_eq!(client.link.host.changes.len(), 2);
 }
 
+/// What a full disk does to a client that closes its file nevertheless, as they do.
+#[test]
+fn what_could_not_be_written_gets_no_name_and_is_not_told_to_be_complete() {
+    const NO_OFFSET: u64 = u64::MAX;
+    for atomic in [true, false] {
+        let scratch = Scratch::new();
+        fs::write(scratch.path("file"), "old").unwrap();
+        let mut client = client_with(Uploads { atomic, ..ALL }, &scratch);
+        for name in ["file", "new"] {
+            let handle = client.open(name, NEW).unwrap();
+            assert_eq!(client.write(&handle, 0, b"half"), OK);
+            assert_ne!(client.write(&handle, NO_OFFSET, b" and half"), OK);
+            assert_eq!(client.write(&handle, 4, b" and more"), OK);
+            if atomic && name == "new" {
+                assert_eq!(client.rename(name, "another"), FAILURE, "nor another name");
+            }
+            assert_eq!(client.close(&handle), if atomic { FAILURE } else { OK });
+        }
+        let (left, content) = if atomic { (&["file"][..], "old") } else { (&["file", "new"][..], "half and more") };
+        assert_eq!(names(&scratch), left);
+        assert_eq!(fs::read_to_string(scratch.path("file")).unwrap(), content);
+        for change in &client.link.host.changes {
+            let Event::Uploaded { complete: false, discarded, sha256: None, .. } = change else { panic!("{change:?}") };
+            assert_eq!(*discarded, atomic);
+        }
+        assert_eq!(client.link.host.changes.len(), 2);
+    }
+}
+
 #[test]
 fn a_resumed_upload_goes_on_in_place() {
     let scratch = Scratch::new();
@@ -149,7 +178,7 @@ fn exclusive_files_never_replace_what_came_meanwhile() {
     assert_eq!(client.close(&handle), FAILURE);
     assert_eq!(fs::read(scratch.path("mine")).unwrap(), b"somebody else's");
     assert_eq!(names(&scratch), ["mine", "there"]);
-    assert!(matches!(&client.link.host.changes[..], [Event::Uploaded { complete: true, discarded: true, .. }]));
+    assert!(matches!(&client.link.host.changes[..], [Event::Uploaded { complete: false, discarded: true, .. }]));
 }
 
 #[test]

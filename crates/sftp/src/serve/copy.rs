@@ -5,7 +5,7 @@ use nix::sys::stat::fstat;
 use nix::sys::uio::pread;
 
 use super::files::{failed, write_all_at};
-use super::{Exchange, Outcome, Served, Service, no_such_handle};
+use super::{Exchange, Outcome, Served, Service, Upload, no_such_handle};
 use crate::event::{SftpEvent, Transfer};
 use crate::request::CopyData;
 use crate::status::{Refusal, Status};
@@ -93,6 +93,7 @@ impl Service {
         source.bytes_read = source.bytes_read.saturating_add(bytes as u64);
         let target = self.handles.file(&copying.to).ok_or_else(no_such_handle)?;
         if let Err(error) = write_all_at(target, place.get(..bytes).unwrap_or_default(), copying.write_at) {
+            target.upload.iter_mut().for_each(Upload::failed);
             let event = failed(Transfer::Write, target, error);
             self.log(to.around, event);
             return Err(error.into());

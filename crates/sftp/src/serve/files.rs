@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::uio::{pread, pwrite};
 
-use super::{Exchange, Outcome, Served, Service, no_such_handle};
+use super::{Exchange, Outcome, Served, Service, Upload, no_such_handle};
 use crate::attributes::Attributes;
 use crate::event::{SftpEvent, Transfer};
 use crate::handles::{OpenFile, Opened, TableFull};
@@ -114,6 +114,7 @@ impl Service {
     ) -> Served {
         let file = self.handles.file(handle).ok_or_else(no_such_handle)?;
         if let Err(error) = write_all_at(file, bytes, offset) {
+            file.upload.iter_mut().for_each(Upload::failed);
             let event = failed(Transfer::Write, file, error);
             self.log(to.around, event);
             return Err(error.into());
@@ -128,8 +129,11 @@ impl Service {
         let file = self.handles.file(handle).ok_or(Status::NoSuchFile)?;
         let event = SftpEvent::Fsync { path: file.path.clone() };
         let synced = nix::unistd::fsync(&file.file);
-        if let (Ok(()), Some(upload)) = (synced, &mut file.upload) {
-            upload.synced();
+        if let Some(upload) = &mut file.upload {
+            match synced {
+                Ok(()) => upload.synced(),
+                Err(_) => upload.failed(),
+            }
         }
         self.log(to.around, event);
         synced?;

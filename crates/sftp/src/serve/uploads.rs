@@ -32,6 +32,9 @@ pub(crate) struct Upload {
     pending: Option<Pending>,
     /// It was removed before it was whole.
     discarded: bool,
+    /// Something that the client wanted to write could not be written: it can never be whole. (A client that was told so
+    /// closes the file all the same.)
+    failed: bool,
 }
 
 /// A sum of everything so far.
@@ -70,7 +73,7 @@ impl Service {
         let is_empty = || fstat(&file).is_ok_and(|stat| stat.st_size == 0);
         let digest = if self.uploads.digest && is_empty() { around.new_digest() } else { None };
         let digest = digest.map(|digest| Running { digest, seen: 0 });
-        let upload = Upload { since: Instant::now(), begun_anew, digest, pending, discarded: false };
+        let upload = Upload { since: Instant::now(), begun_anew, digest, pending, discarded: false, failed: false };
         Ok(OpenFile { upload: Some(upload), ..OpenFile::new(file, path) })
     }
 
@@ -124,12 +127,15 @@ impl Service {
         to: &mut Exchange<'_, S>,
     ) -> Result<(), Status> {
         let told = self.told(&mut file, upload.digest.is_some());
-        let Upload { since, begun_anew, digest, pending, mut discarded } = upload;
+        let Upload { since, begun_anew, digest, pending, mut discarded, failed } = upload;
         // NFS and quotas report here that what was written did not arrive.
         let closed = nix::unistd::close(file.file).map_err(Status::from);
         let outcome = match pending {
             Some(pending) => {
-                let published = closed.and_then(|()| self.publish(&pending, &file.path).map_err(Status::from));
+                let published = closed.and_then(|()| match failed {
+                    true => Err(Status::Failure),
+                    false => self.publish(&pending, &file.path).map_err(Status::from),
+                });
                 if published.is_err() {
                     let _ = self.tree.remove(&pending.temporary);
                     discarded = true;
@@ -146,7 +152,7 @@ impl Service {
                 written: file.bytes_written,
                 milliseconds: milliseconds(since.elapsed()),
                 sha256: sum,
-                complete: true,
+                complete: outcome.is_ok() && !failed && !discarded,
                 discarded,
             });
         }
@@ -220,6 +226,9 @@ impl Service {
     /// What is renamed before it is closed gets the name that it had first; from then on it is written in place.
     pub(super) fn publish_early(&mut self, path: &[u8]) -> Result<(), Errno> {
         let Some(file) = self.pending_at(path) else { return Ok(()) };
+        if file.upload.as_ref().is_some_and(|upload| upload.failed) {
+            return Err(Errno::EIO);
+        }
         let (path, upload) = (file.path.clone(), file.upload.as_mut());
         let Some(pending) = upload.and_then(|upload| upload.pending.take()) else { return Ok(()) };
         self.publish(&pending, &path)
@@ -261,6 +270,12 @@ impl Upload {
 
     /// The content was changed in another way than by writing.
     pub(super) fn cannot_be_summed_up(&mut self) {
+        self.digest = None;
+    }
+
+    /// Something was not written, or may not have reached the disk.
+    pub(super) fn failed(&mut self) {
+        self.failed = true;
         self.digest = None;
     }
 
