@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use bulkhead_tests::{Account, As, Server, has_python_module, needs_program, needs_root, run, run_with_input};
+use bulkhead_tests::{
+    Account, As, Server, has_python_module, needs_program, needs_root, run, run_with_input, wait_until,
+};
 
 /// A server whose logins are confined to `jail` in its scratch folder, which has this mode.
 fn confined(mode: u32) -> Server {
@@ -53,6 +55,16 @@ fn psftp_shows_it_too_and_a_missing_root_is_as_readable() {
     let command = line.split_once("is not there: ").expect("a command").1;
     assert!(run(std::process::Command::new("sh").args(["-c", command])).status.success(), "{command}");
     assert!(server.sftp(&[], "pwd\n").status.success());
+}
+
+#[test]
+fn wrong_options_of_internal_sftp_are_told_to_the_administrator() {
+    let server = Server::any("ForceCommand internal-sftp -R -u 999\n");
+    assert!(!server.sftp(&[], "pwd\n").status.success());
+    server.wait_for_log("internal-sftp: Invalid umask \"999\"");
+    server.configure("ForceCommand internal-sftp -R -u 077\n");
+    server.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("the good configuration is in force", || server.sftp(&[], "pwd\n").status.success());
 }
 
 /// A world of a customer: `jail` is root's, `jail/files` the account's; outside lies what others must not get.

@@ -3,6 +3,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
+use events::Level;
+use events::session::Event;
 use ipc::phases::{LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
 use wire::Reader;
 
@@ -286,13 +288,16 @@ fn command_ends(session: &Session, on_terminal: bool, descriptors: Vec<OwnedFd>)
     Some(Ends::Streams(StreamEnds::pipes(next()?, next()?, next()?)))
 }
 
-/// `None` when this login has no files, or the arguments are wrong.
+/// `None` when this login has no files, or the arguments are wrong: the administrator is told in what way.
 fn sftp_ends(terms: &Terms, arguments: &[String], link: &mut MonitorLink) -> Option<Ends> {
     let client = terms.sftp.clone()?;
-    match sftp::Options::parse(arguments) {
+    let wrong = match sftp::Options::parse(arguments) {
         Ok(sftp::Asked::Serve(options)) => {
-            Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, terms.rates.clone(), link))))
+            return Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, terms.rates.clone(), link))));
         }
-        Ok(_) | Err(_) => None,
-    }
+        Ok(_) => "-h and -Q serve no files".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let _ = link.record(Event::Sftp { level: Level::Error, text: format!("internal-sftp: {wrong}") });
+    None
 }
