@@ -67,6 +67,21 @@ fn wrong_options_of_internal_sftp_are_told_to_the_administrator() {
     wait_until("the good configuration is in force", || server.sftp(&[], "pwd\n").status.success());
 }
 
+/// `LogLevel` is not for `internal-sftp`, nor `-l` for the rest.
+#[test]
+fn internal_sftp_has_a_log_level_of_its_own() {
+    let server = Server::any("Subsystem sftp internal-sftp -l VERBOSE\nMatch all\n LogLevel ERROR\n");
+    assert!(server.sftp(&[], "pwd\n").status.success());
+    server.wait_for_log("session closed for local user");
+    let log = server.log();
+    assert!(log.contains("realpath \".\"") && !log.contains("Accepted publickey"), "{log}");
+    let server = Server::any("Subsystem sftp internal-sftp\n");
+    assert!(server.sftp(&[], "pwd\n").status.success());
+    server.wait_for_log("Close session: user");
+    let log = server.log();
+    assert!(log.contains("Accepted publickey") && !log.contains("realpath") && !log.contains("local user"), "{log}");
+}
+
 /// A world of a customer: `jail` is root's, `jail/files` the account's; outside lies what others must not get.
 fn customer() -> Server {
     let configuration = "Match all\n ChrootDirectory @SCRATCH@jail\n ForceCommand internal-sftp -d /files/start\n";

@@ -114,6 +114,12 @@ pub fn facility_named(name: &str) -> Option<u8> {
     FACILITIES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, number)| *number)
 }
 
+/// The same number if some name means it, else that of AUTH: what a less trusted process names.
+pub(crate) fn known_facility(number: u8) -> u8 {
+    const AUTH: u8 = 4;
+    if FACILITIES.iter().any(|(_, known)| *known == number) { number } else { AUTH }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

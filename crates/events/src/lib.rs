@@ -39,4 +39,18 @@ pub trait Loggable: serde::Serialize {
     fn level(&self) -> Level;
     /// The line without time, ident and pid, as OpenSSH words it. Control bytes are escaped later, by [`Log`].
     fn text(&self, facts: &ConnectionFacts) -> String;
+    /// Set for lines of a subsystem that has its own level and facility (`internal-sftp -l -f`): whoever made them has
+    /// compared the level already, and `LogLevel` and `SyslogFacility` are not for them.
+    fn subsystem(&self) -> Option<Subsystem> {
+        None
+    }
+}
+
+/// What syslog knows the lines of a subsystem by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subsystem {
+    /// Its name, in front of the process id.
+    pub ident: &'static str,
+    /// The facility's number (RFC 5424 section 6.2.1), not shifted.
+    pub facility: u8,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::patience::Patience;
 use crate::stream::{EventDestination, EventStream};
 use crate::syslog::Syslog;
-use crate::{ConnectionFacts, Level, Loggable, visible};
+use crate::{ConnectionFacts, Level, Loggable, Subsystem, visible};
 
 /// Longest line in bytes, escapes included: below PIPE_BUF, so that lines of several processes never mix in a pipe,
 /// and below what syslogd takes.
@@ -101,24 +101,27 @@ impl Log {
     /// Writes an event about a connection; `preauth` appends ` [preauth]` as theirs does for what the
     /// unprivileged process says before login. A log that cannot be written never ends a connection.
     pub fn write(&mut self, event: &impl Loggable, facts: &ConnectionFacts, preauth: bool) {
-        let level = event.level();
-        if level <= self.threshold.max(STREAM_LEVEL)
+        let (level, subsystem) = (event.level(), event.subsystem());
+        if (subsystem.is_some() || level <= self.threshold.max(STREAM_LEVEL))
             && let Some(complaint) = self.stream.as_mut().and_then(|stream| stream.write(event, facts))
         {
             self.write_text(Level::Error, &complaint, "");
         }
-        if self.writes(level) {
-            self.write_text(level, &event.text(facts), if preauth { " [preauth]" } else { "" });
+        if subsystem.is_some() || self.writes(level) {
+            self.put(level, &event.text(facts), if preauth { " [preauth]" } else { "" }, subsystem);
         }
     }
 
     fn write_text(&mut self, level: Level, text: &str, suffix: &str) {
-        if !self.writes(level) {
-            return;
+        if self.writes(level) {
+            self.put(level, text, suffix, None);
         }
+    }
+
+    fn put(&mut self, level: Level, text: &str, suffix: &str, subsystem: Option<Subsystem>) {
         let text = in_one_line(text, suffix);
         match &mut self.sink {
-            Sink::Syslog(syslog) => syslog.write(level, &text),
+            Sink::Syslog(syslog) => syslog.write(level, &text, subsystem),
             Sink::StandardError(patience) => write_line(io::stderr().as_fd(), level, &text, patience),
             Sink::File(file, patience) => write_line(file.as_fd(), level, &text, patience),
         }
@@ -164,7 +167,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::{listener, preauth};
+    use crate::{listener, preauth, session};
 
     fn log_into_pipe(threshold: Level) -> (Log, File) {
         let (read, write) = nix::unistd::pipe().unwrap();
@@ -199,6 +202,16 @@ mod tests {
         log.set_threshold(Level::Quiet);
         log.write(&said(Level::Fatal, "hidden"), &ConnectionFacts::none(), false);
         assert_eq!(all_of(log, read), "shown\r\n");
+    }
+
+    /// `LogLevel` is sshd's; `internal-sftp -l` has decided already.
+    #[test]
+    fn a_subsystem_has_its_own_level() {
+        let (mut log, read) = log_into_pipe(Level::Error);
+        let line = |level| session::Event::Sftp { facility: 4, level, text: format!("{level:?}") };
+        log.write(&line(Level::Verbose), &ConnectionFacts::none(), false);
+        log.write(&session::Event::Closing, &ConnectionFacts::none(), false);
+        assert_eq!(all_of(log, read), "Verbose\r\n");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::accounting::one_word;
-use crate::{ConnectionFacts, ForwardingKind, Level, Loggable, Usage};
+use crate::level::known_facility;
+use crate::{ConnectionFacts, ForwardingKind, Level, Loggable, Subsystem, Usage};
 
 /// Events after login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,8 @@ pub enum Event {
     },
     /// A line of `internal-sftp`.
     Sftp {
+        /// The number of its syslog facility (`-f`).
+        facility: u8,
         /// Its level.
         level: Level,
         /// Its text.
@@ -122,6 +125,15 @@ impl Loggable for Event {
                 format!("Forwarding ended: {}{to} for {}: {usage}", kind.name(), facts.peer_with_user())
             }
             Self::Sftp { text, .. } | Self::Debug { text } | Self::CannotServe { why: text } => text.clone(),
+        }
+    }
+
+    fn subsystem(&self) -> Option<Subsystem> {
+        match self {
+            Self::Sftp { facility, .. } => {
+                Some(Subsystem { ident: "internal-sftp", facility: known_facility(*facility) })
+            }
+            _ => None,
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use sys::local_time::local_time;
 
-use crate::Level;
 use crate::patience::Patience;
+use crate::{Level, Subsystem};
 
 /// Sockets of syslogd, the first that is there counts: the usual one, systemd's journal where `/dev/log` is missing
 /// (containers), and the BSDs'.
@@ -52,18 +52,20 @@ impl Syslog {
     }
 
     /// Sends one line. A line that syslogd does not take in time is lost; the next one that it takes says how many.
-    pub(crate) fn write(&mut self, level: Level, text: &str) {
+    /// `subsystem`: whose it is, if not this process's own.
+    pub(crate) fn write(&mut self, level: Level, text: &str, subsystem: Option<Subsystem>) {
+        let own = Subsystem { ident: self.ident, facility: self.facility };
         let lost = self.patience.lost();
-        if lost > 0 && self.send(Level::Error, &format!("{lost} log messages were lost")) {
+        if lost > 0 && self.send(own, Level::Error, &format!("{lost} log messages were lost")) {
             self.patience.made_up_for_losses();
         }
-        if !self.send(level, text) {
+        if !self.send(subsystem.unwrap_or(own), level, text) {
             self.patience.line_was_lost();
         }
     }
 
-    fn send(&mut self, level: Level, text: &str) -> bool {
-        let datagram = line(self.ident, self.facility, level, SystemTime::now(), text);
+    fn send(&mut self, from: Subsystem, level: Level, text: &str) -> bool {
+        let datagram = line(from.ident, from.facility, level, SystemTime::now(), text);
         // A restarted syslogd has a new socket behind the same path: the second attempt finds it.
         for _ in 0..2 {
             self.connect();
@@ -115,6 +117,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::Loggable as _;
 
     fn socket_path(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("bulkhead-syslog-{}-{name}", std::process::id()));
@@ -144,19 +147,37 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_a_subsystem_have_its_name_and_facility() {
+        let path = socket_path("subsystem");
+        let syslogd = UnixDatagram::bind(&path).unwrap();
+        let mut syslog = Syslog::at(vec![path.clone()], 4);
+        let sftp =
+            |facility| crate::session::Event::Sftp { facility, level: Level::Info, text: String::new() }.subsystem();
+        // LOCAL6 is 22. What no name means (the kernel's is 0) is no facility that a session may write to.
+        for (facility, priority) in [(22, "<182>"), (0, "<38>"), (255, "<38>")] {
+            syslog.write(Level::Info, "opendir", sftp(facility));
+            let line = next_line(&syslogd);
+            assert!(line.starts_with(priority) && line.contains(" internal-sftp["), "{line}");
+        }
+        syslog.write(Level::Info, "own", None);
+        assert!(next_line(&syslogd).contains(" sshd["));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn it_finds_a_restarted_syslogd_again() {
         let path = socket_path("restart");
         let before = UnixDatagram::bind(&path).unwrap();
         let mut syslog = Syslog::at(vec![PathBuf::from("/nonexistent/log"), path.clone()], 4);
-        syslog.write(Level::Info, "one");
+        syslog.write(Level::Info, "one", None);
         assert!(next_line(&before).ends_with(": one"));
 
         drop(before);
         std::fs::remove_file(&path).unwrap();
-        syslog.write(Level::Info, "nobody listens");
+        syslog.write(Level::Info, "nobody listens", None);
 
         let after = UnixDatagram::bind(&path).unwrap();
-        syslog.write(Level::Info, "two");
+        syslog.write(Level::Info, "two", None);
         assert!(next_line(&after).ends_with(": error: 1 log messages were lost"));
         assert!(next_line(&after).ends_with(": two"));
         std::fs::remove_file(&path).unwrap();
@@ -169,7 +190,7 @@ mod tests {
         let mut syslog = Syslog::at(vec![path.clone()], 4);
         let start = Instant::now();
         for number in 0..3000 {
-            syslog.write(Level::Info, &number.to_string());
+            syslog.write(Level::Info, &number.to_string(), None);
         }
         assert!(start.elapsed() < Duration::from_secs(10), "3000 lines took {:?}", start.elapsed());
         assert!(next_line(&syslogd).ends_with(": 0"));

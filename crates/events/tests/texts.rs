@@ -181,7 +181,7 @@ fn after_login() {
             usage: Usage { sent: 2000, received: 1000, milliseconds: 3500 },
         },
         Event::Transferred { sent: 2000, received: 1000 },
-        Event::Sftp { level: Level::Info, text: "opendir \"/home/alice\"".to_owned() },
+        Event::Sftp { facility: 4, level: Level::Info, text: "opendir \"/home/alice\"".to_owned() },
     ]
     .iter()
     .map(|event| line(event, &facts(Who::LoggedIn("alice".to_owned())), ""))

@@ -298,6 +298,7 @@ fn sftp_ends(terms: &Terms, arguments: &[String], link: &mut MonitorLink) -> Opt
         Ok(_) => "-h and -Q serve no files".to_owned(),
         Err(error) => error.to_string(),
     };
-    let _ = link.record(Event::Sftp { level: Level::Error, text: format!("internal-sftp: {wrong}") });
+    let facility = sftp::Options::default().log_facility;
+    let _ = link.record(Event::Sftp { facility, level: Level::Error, text: format!("internal-sftp: {wrong}") });
     None
 }

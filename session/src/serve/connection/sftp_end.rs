@@ -29,12 +29,15 @@ pub(crate) struct SftpEnd {
     input_complete: bool,
     ended: Option<u32>,
     rates: Rates,
+    /// `-f`: the syslog facility's number.
+    facility: u8,
 }
 
 impl SftpEnd {
     pub(crate) fn start(options: sftp::Options, client: sftp::Client, rates: Rates, link: &mut MonitorLink) -> Self {
-        let server = Some(Server::start(options, client, &mut ThroughMonitor(link)));
-        Self { server, answers: ByteQueue::new(), input_complete: false, ended: None, rates }
+        let facility = options.log_facility;
+        let server = Some(Server::start(options, client, &mut ThroughMonitor { link, facility }));
+        Self { server, answers: ByteQueue::new(), input_complete: false, ended: None, rates, facility }
     }
 
     /// Takes data of the peer. Returns how many bytes have left our memory: those that nobody wants.
@@ -55,7 +58,8 @@ impl SftpEnd {
         }
         let room_before = server.input_room();
         let allowed = self.rates.up.allows();
-        let progress = server.serve_some(&mut ThroughMonitor(link), &mut self.answers, ENOUGH_ANSWERS, allowed);
+        let mut around = ThroughMonitor { link, facility: self.facility };
+        let progress = server.serve_some(&mut around, &mut self.answers, ENOUGH_ANSWERS, allowed);
         let served = server.input_room().saturating_sub(room_before);
         self.rates.up.moved(served);
         match progress {
@@ -102,7 +106,7 @@ impl SftpEnd {
     /// Ends the server, if it still runs: what the client left open is closed.
     pub(crate) fn end(&mut self, status: u32, link: &mut MonitorLink) {
         if let Some(server) = self.server.take() {
-            server.finish(&mut ThroughMonitor(link));
+            server.finish(&mut ThroughMonitor { link, facility: self.facility });
             self.ended = Some(status);
         }
     }
@@ -133,30 +137,33 @@ impl SftpEnd {
 
 /// What SFTP needs of the system comes from the monitor. When the monitor has gone, the event loop finds that out by
 /// itself: a name that cannot be had is no name.
-struct ThroughMonitor<'l>(&'l mut MonitorLink);
+struct ThroughMonitor<'l> {
+    link: &'l mut MonitorLink,
+    facility: u8,
+}
 
 impl sftp::Surroundings for ThroughMonitor<'_> {
     fn log(&mut self, event: SftpEvent) {
         let mut text = event.text();
         text.truncate(text.floor_char_boundary(LONGEST_LINE));
-        let _ = self.0.record(Event::Sftp { level: event.level(), text });
+        let _ = self.link.record(Event::Sftp { facility: self.facility, level: event.level(), text });
     }
 
     fn user_name(&mut self, uid: u32) -> Option<String> {
-        self.0.ask_for_name(&LoggedInRequest::NameOfUser { uid }).ok().flatten()
+        self.link.ask_for_name(&LoggedInRequest::NameOfUser { uid }).ok().flatten()
     }
 
     fn group_name(&mut self, gid: u32) -> Option<String> {
-        self.0.ask_for_name(&LoggedInRequest::NameOfGroup { gid }).ok().flatten()
+        self.link.ask_for_name(&LoggedInRequest::NameOfGroup { gid }).ok().flatten()
     }
 
     fn home_of(&mut self, user: &str) -> Option<PathBuf> {
         let request = LoggedInRequest::HomeOfUser { user: user.to_owned() };
-        self.0.ask_for_name(&request).ok().flatten().map(PathBuf::from)
+        self.link.ask_for_name(&request).ok().flatten().map(PathBuf::from)
     }
 
     fn file_changed(&mut self, event: events::files::Event) {
-        let _ = self.0.tell(&LoggedInRequest::RecordFile(event));
+        let _ = self.link.tell(&LoggedInRequest::RecordFile(event));
     }
 
     fn new_digest(&self) -> Option<Box<dyn sftp::Digest>> {
