@@ -131,7 +131,11 @@ fn serve(options: Options, client: Client, mut host: Host, _: &LockedDown) -> Ex
     let exit_code = loop {
         let progress = match server.serve(&mut host, &mut pipes.output, OUTPUT_LIMIT) {
             Ok(progress) => progress,
-            Err(_) => break ExitCode::from(BAD_MESSAGE),
+            Err(_) => {
+                // What was asked before was done, and is answered.
+                let _ = pipes.send();
+                break ExitCode::from(BAD_MESSAGE);
+            }
         };
         let moved = pipes.send().and_then(|()| match progress {
             Progress::NeedsInput => pipes.receive(&mut server),

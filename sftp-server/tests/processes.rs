@@ -187,7 +187,11 @@ fn the_peer_is_named_by_ssh_connection() {
 fn a_packet_that_is_too_long_ends_the_process_as_theirs() {
     let scratch = Scratch::new();
     let mut client = client(&[], &scratch);
-    client.link.send(&(256 * 1024 + 1u32).to_be_bytes());
+    // In one write with a request that has nothing to do with it.
+    let asked = packet(17, &[7_u32.to_be_bytes().as_slice(), &1_u32.to_be_bytes(), b"/"].concat());
+    client.link.send(&[asked.as_slice(), &(256 * 1024 + 1u32).to_be_bytes()].concat());
+    let (id, answer) = client.receive();
+    assert!(id == 7 && matches!(answer, Reply::Attributes(_)), "{id} {answer:?}");
     let (status, log) = client.link.end();
     assert_eq!(status, Some(11));
     assert!(log.contains("bad message from UNKNOWN local user"), "{log}");
