@@ -209,6 +209,29 @@ fn what_happens_to_a_file_before_it_is_closed_happens_to_the_upload() {
     assert_eq!(names(&scratch), ["b", "c", "e"]);
 }
 
+/// sshfs closes a file after the program that wrote it has renamed it.
+#[test]
+fn what_is_renamed_before_it_is_closed_is_told_under_its_last_name() {
+    for atomic in [true, false] {
+        let scratch = Scratch::new();
+        let mut client = client_with(Uploads { atomic, ..ALL }, &scratch);
+        let handle = client.open("a", NEW).unwrap();
+        let other = client.open("other", NEW).unwrap();
+        assert_eq!(client.write(&handle, 0, b"text"), OK);
+        assert_eq!(client.rename("./a", "b"), OK);
+        assert_eq!(client.rename("b", "c"), OK);
+        assert_eq!(client.rename("missing", "d"), NO_SUCH_FILE);
+        assert_eq!(client.close(&handle), OK);
+        assert_eq!(client.close(&other), OK);
+        let uploaded = client.link.host.changes.iter().filter_map(|change| match change {
+            Event::Uploaded { path, complete: true, .. } => Some(path.clone()),
+            _ => None,
+        });
+        assert_eq!(uploaded.collect::<Vec<_>>(), [shown(&scratch, "c"), shown(&scratch, "other")]);
+        assert_eq!(client.link.host.changes.len(), 4);
+    }
+}
+
 #[test]
 fn a_full_table_of_handles_leaves_no_temporary_file() {
     let scratch = Scratch::new();

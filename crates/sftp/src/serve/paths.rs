@@ -43,16 +43,14 @@ impl Service {
     pub(super) fn rename<S: Surroundings>(&mut self, old: &[u8], new: &[u8], to: &mut Exchange<'_, S>) -> Served {
         self.log(to.around, SftpEvent::Rename { old: old.to_vec(), new: new.to_vec() });
         self.publish_early(old)?;
-        self.tree.rename_if_free(old, new)?;
-        self.tell_renamed(old, new, to);
+        self.rename_and_tell((old, new), to, |tree| tree.rename_if_free(old, new))?;
         Ok(Outcome::Done)
     }
 
     pub(super) fn posix_rename<S: Surroundings>(&mut self, old: &[u8], new: &[u8], to: &mut Exchange<'_, S>) -> Served {
         self.log(to.around, SftpEvent::PosixRename { old: old.to_vec(), new: new.to_vec() });
         self.publish_early(old)?;
-        self.tree.rename(old, new)?;
-        self.tell_renamed(old, new, to);
+        self.rename_and_tell((old, new), to, |tree| tree.rename(old, new))?;
         Ok(Outcome::Done)
     }
 

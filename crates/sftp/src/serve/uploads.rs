@@ -17,7 +17,7 @@ use super::{Exchange, Service};
 use crate::handles::{OpenFile, Opened};
 use crate::status::Status;
 use crate::surroundings::{Digest, Surroundings};
-use crate::tree::AtTheEnd;
+use crate::tree::{AtTheEnd, Tree};
 
 /// What temporary names begin with; 32 hexadecimal digits follow that nobody can guess.
 const TEMPORARY: &[u8] = b".upload-";
@@ -30,6 +30,8 @@ pub(crate) struct Upload {
     begun_anew: bool,
     digest: Option<Running>,
     pending: Option<Pending>,
+    /// It was renamed while it was open: the name that is told of it.
+    renamed_to: Option<Vec<u8>>,
     /// It was removed before it was whole.
     discarded: bool,
     /// Something that the client wanted to write could not be written: it can never be whole. (A client that was told so
@@ -73,7 +75,15 @@ impl Service {
         let is_empty = || fstat(&file).is_ok_and(|stat| stat.st_size == 0);
         let digest = if self.uploads.digest && is_empty() { around.new_digest() } else { None };
         let digest = digest.map(|digest| Running { digest, seen: 0 });
-        let upload = Upload { since: Instant::now(), begun_anew, digest, pending, discarded: false, failed: false };
+        let upload = Upload {
+            since: Instant::now(),
+            begun_anew,
+            digest,
+            pending,
+            renamed_to: None,
+            discarded: false,
+            failed: false,
+        };
         Ok(OpenFile { upload: Some(upload), ..OpenFile::new(file, path) })
     }
 
@@ -126,8 +136,8 @@ impl Service {
         upload: Upload,
         to: &mut Exchange<'_, S>,
     ) -> Result<(), Status> {
-        let told = self.told(&mut file, upload.digest.is_some());
-        let Upload { since, begun_anew, digest, pending, mut discarded, failed } = upload;
+        let told = self.told(&file, &upload);
+        let Upload { since, begun_anew, digest, pending, mut discarded, failed, .. } = upload;
         // NFS and quotas report here that what was written did not arrive.
         let closed = nix::unistd::close(file.file).map_err(Status::from);
         let outcome = match pending {
@@ -162,7 +172,7 @@ impl Service {
     /// The client has gone: what is not whole does not get its name.
     pub(super) fn abandon_upload(&self, file: &mut OpenFile, upload: &Upload, around: &mut impl Surroundings) {
         let discarded = upload.discarded || upload.pending.is_some();
-        let told = self.told(file, false);
+        let told = self.told(file, upload);
         if let Some(pending) = &upload.pending {
             let _ = self.tree.remove(&pending.temporary);
         }
@@ -180,12 +190,12 @@ impl Service {
     }
 
     /// Path and size of a file, if somebody wants to know.
-    fn told(&self, file: &mut OpenFile, sized: bool) -> Option<(ClientPath, Option<u64>)> {
-        if !self.uploads.reported && !sized {
+    fn told(&self, file: &OpenFile, upload: &Upload) -> Option<(ClientPath, Option<u64>)> {
+        if !self.uploads.reported {
             return None;
         }
         let size = fstat(&file.file).ok().map(|stat| stat.st_size.unsigned_abs());
-        Some((self.shown(&file.path), size)).filter(|_| self.uploads.reported)
+        Some((self.shown(upload.renamed_to.as_ref().unwrap_or(&file.path)), size))
     }
 
     /// The path from the root that the client sees.
@@ -242,10 +252,36 @@ impl Service {
         self.tree.remove(&pending.temporary).is_ok()
     }
 
-    pub(super) fn tell_renamed<S: Surroundings>(&self, old: &[u8], new: &[u8], to: &mut Exchange<'_, S>) {
+    /// Renames with `rename` and tells of it: of the files, too, that are still being written under the old name (sshfs
+    /// closes them after the program that wrote them has gone on).
+    pub(super) fn rename_and_tell<S: Surroundings>(
+        &mut self,
+        (old, new): (&[u8], &[u8]),
+        to: &mut Exchange<'_, S>,
+        rename: impl FnOnce(&Tree) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let named_before = if self.uploads.reported { self.resolved(old).ok() } else { None };
+        let open: Vec<bool> = self.handles.opened().map(|opened| self.is_written_at(opened, &named_before)).collect();
+        rename(&self.tree)?;
+        for (opened, _) in self.handles.opened_mut().zip(open).filter(|(_, is_it)| *is_it) {
+            if let Opened::File(OpenFile { upload: Some(upload), .. }) = opened {
+                upload.renamed_to = Some(new.to_vec());
+            }
+        }
         if self.uploads.reported {
+            // Now that nothing has the old name, it leads nowhere, even if it was that of a link.
             let event = Event::Renamed { old: self.shown(old), new: self.shown(new) };
             to.around.file_changed(event);
+        }
+        Ok(())
+    }
+
+    fn is_written_at(&self, opened: &Opened, name: &Option<Vec<u8>>) -> bool {
+        match opened {
+            Opened::File(OpenFile { path, upload: Some(upload), .. }) if name.is_some() => {
+                self.resolved(upload.renamed_to.as_ref().unwrap_or(path)).ok() == *name
+            }
+            _ => false,
         }
     }
 
