@@ -132,7 +132,7 @@ impl Service {
     /// Closes a file that was written to, gives it its name and tells about it.
     pub(super) fn close_upload<S: Surroundings>(
         &mut self,
-        mut file: OpenFile,
+        file: OpenFile,
         upload: Upload,
         to: &mut Exchange<'_, S>,
     ) -> Result<(), Status> {
