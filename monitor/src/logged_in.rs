@@ -291,7 +291,8 @@ impl ServedLogin {
         if let Err(why) = spool.put(&event, &self.connection.facts)
             && spool.lost == 1
         {
-            let text = format!("SftpEventSpool {}: {why}; events are lost", spool.directory());
+            let (directory, why) = (spool.directory(), sys::errors::words(&why));
+            let text = format!("SftpEventSpool {directory}: {why}; events are lost");
             self.connection.log(&Event::Said { level: Level::Error, text });
         }
         Ok(())
