@@ -236,7 +236,13 @@ impl Attempts {
     fn query(&self, connection: &mut Connection, proofs: &Proofs, key: &OfferedKey) -> Outcome {
         let looked_at = look_at_key(connection, &self.candidate, key, proofs.used_keys());
         match looked_at.allowed {
-            Some(_) if self.candidate.may_log_in() => Outcome::KeyWouldDo,
+            Some(_) if self.candidate.may_log_in() => {
+                // As theirs, without the key: the line about its list has told it.
+                let shown = Shown::method(Method::PublicKey.name());
+                let alarming = self.failures.is_alarming(shown.method);
+                connection.log(&Event::Postponed(shown.attempt(alarming)));
+                Outcome::KeyWouldDo
+            }
             _ => Outcome::Failed(Failure::of(Some(shown_key(&looked_at)))),
         }
     }

@@ -18,6 +18,9 @@ use crate::journal::Journal;
 /// the disk holds.
 const MOST_RECORDS_BEFORE_LOGIN: u32 = 200;
 
+/// Details on top of that, where the log takes them: an honest `sshd-preauth` tells fewer.
+const MOST_DETAILS_BEFORE_LOGIN: u32 = 1000;
+
 /// One connection, seen from the process that decides.
 pub(crate) struct Connection {
     /// Who is at the other end.
@@ -44,6 +47,7 @@ pub(crate) struct Connection {
     delay_secret: [u8; 32],
     tried: Tried,
     records: u32,
+    details: u32,
 }
 
 /// The executables that a monitor starts, opened by the listener once for all connections.
@@ -99,7 +103,13 @@ impl Connection {
             delay_secret: start.delay_secret,
             tried: Tried::Nothing,
             records: 0,
+            details: 0,
         })
+    }
+
+    /// Whether a line of this level would be written: for those that take work to make.
+    pub(crate) fn writes(&self, level: Level) -> bool {
+        self.log.writes(level)
     }
 
     /// Writes a line of the monitor's own.
@@ -124,8 +134,13 @@ impl Connection {
 
     /// Writes a line for `sshd-preauth`, unless it has written too many.
     pub(crate) fn record_before_login(&mut self, event: &events::preauth::Event) -> Result<(), TooManyRecords> {
-        self.records = self.records.saturating_add(1);
-        if self.records > MOST_RECORDS_BEFORE_LOGIN {
+        let is_detail = matches!(event, events::preauth::Event::Debug { .. }) && self.log.writes(Level::Debug1);
+        let (count, most) = match is_detail {
+            true => (&mut self.details, MOST_DETAILS_BEFORE_LOGIN),
+            false => (&mut self.records, MOST_RECORDS_BEFORE_LOGIN),
+        };
+        *count = count.saturating_add(1);
+        if *count > most {
             return Err(TooManyRecords);
         }
         self.log.write(event, &self.facts, true);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use events::Level;
+use events::monitor::Event;
 use ipc::start::{Granted, SftpGranted};
 use keys::{Credential, PublicKey, SignatureProven};
 use policy::{
@@ -28,6 +30,8 @@ pub(crate) struct Proofs {
     password_age: PasswordAge,
     /// One line for each method that has succeeded.
     succeeded: String,
+    /// For the client's own log, once it is in: which lines have let its keys in.
+    let_in_by: Vec<String>,
 }
 
 /// A credential that was proven. What stands in each kind can be made by the file of `answers` that checked it alone.
@@ -76,12 +80,19 @@ pub(crate) struct ProvenUser {
     must_change_password: bool,
     password_ends_in: Option<i64>,
     succeeded: String,
+    let_in_by: Vec<String>,
 }
 
 impl Proofs {
     pub(crate) fn none_yet(methods: MethodsToDo) -> Self {
-        let (used_keys, succeeded) = (Vec::new(), String::new());
-        Self { methods, used_keys, restrictions: Restrictions::none(), password_age: PasswordAge::Fresh, succeeded }
+        Self {
+            methods,
+            used_keys: Vec::new(),
+            restrictions: Restrictions::none(),
+            password_age: PasswordAge::Fresh,
+            succeeded: String::new(),
+            let_in_by: Vec::new(),
+        }
     }
 
     /// Keys that have already proven something: each counts once.
@@ -132,6 +143,9 @@ impl Proofs {
             self.password_age = proven.age();
         }
         self.succeeded.push_str(&proof.line());
+        if let Proof::Key { allowed, .. } = proof {
+            self.let_in_by.push(allowed.options_in_words());
+        }
         match progress {
             Progress::NotCalledFor => Decision::No,
             Progress::Partial => {
@@ -139,8 +153,12 @@ impl Proofs {
                 self.used_keys.extend(proof.key().cloned());
                 Decision::Partial
             }
-            Progress::Complete => match ProvenUser::new(candidate, &restrictions, &self.succeeded) {
-                Some(user) => Decision::Complete(Complete { user: Box::new(user), password_age: self.password_age }),
+            Progress::Complete => match ProvenUser::new(candidate, &restrictions, self) {
+                Some(user) => {
+                    let text = format!("active: {}", restrictions.key_options());
+                    connection.log(&Event::Said { level: Level::Debug1, text });
+                    Decision::Complete(Complete { user: Box::new(user), password_age: self.password_age })
+                }
                 None => Decision::No,
             },
         }
@@ -230,7 +248,7 @@ impl Proof<'_> {
 
 impl ProvenUser {
     /// `None` when the login's root directory cannot be named: it must not go on outside of it.
-    fn new(candidate: &Candidate, restrictions: &Restrictions, succeeded: &str) -> Option<Self> {
+    fn new(candidate: &Candidate, restrictions: &Restrictions, proofs: &Proofs) -> Option<Self> {
         let effective = &candidate.effective;
         let grants = policy::grants(effective, restrictions);
         let chroot = policy::chroot_directory(effective, &candidate.facts).ok()?;
@@ -245,7 +263,8 @@ impl ProvenUser {
             shell: as_text(&candidate.facts.shell),
             must_change_password: false,
             password_ends_in: None,
-            succeeded: succeeded.to_owned(),
+            succeeded: proofs.succeeded.clone(),
+            let_in_by: proofs.let_in_by.clone(),
             grants,
         })
     }
@@ -290,6 +309,11 @@ impl ProvenUser {
     /// One line for each method that has succeeded, with its key: what ExposeAuthInfo exposes.
     pub(crate) fn succeeded_methods(&self) -> &str {
         &self.succeeded
+    }
+
+    /// Which lines have let the user's keys in, for the client's own log.
+    pub(crate) fn let_in_by(&self) -> &[String] {
+        &self.let_in_by
     }
 
     /// A terminal is left, if there was one: nothing else is granted any more.

@@ -188,10 +188,11 @@ impl ServedLogin {
 
     /// Tells the session process of commands that have ended; nobody is told when the channel is gone.
     fn report_ended_commands(&mut self) -> Result<(), Over> {
-        let (mut ended, mut left) = (Vec::new(), Vec::new());
+        let (mut ended, mut left, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for session in self.sessions.iter_mut() {
             let Some(command) = session.command() else { continue };
             if let Some(how) = command.try_wait().map_err(Over::Failed)? {
+                told.push(exit_message(session.number, command.pid(), how));
                 session.stage = Stage::Ended;
                 left.extend(session.record.take());
                 if !session.closed {
@@ -200,6 +201,7 @@ impl ServedLogin {
             }
         }
         self.sessions.forget_finished();
+        told.iter().for_each(|text| self.debug(text));
         left.iter().for_each(|record| self.record_logout(record));
         ended.into_iter().try_for_each(|answer| self.answer((answer, Vec::new())))
     }
@@ -254,10 +256,10 @@ impl ServedLogin {
             }
             LoggedInRequest::ProveHostKeys(keys) => self.prove_host_keys(&keys)?,
             LoggedInRequest::OpenTerminal { session, term, size } => {
-                self.open_terminal(session, term, size).unwrap_or_else(refused)
+                self.open_terminal(session, term, size).unwrap_or_else(|why| self.refuse(why))
             }
             LoggedInRequest::Start { session, what, environment } => {
-                self.start(session, what, &environment).unwrap_or_else(refused)
+                self.start(session, what, &environment).unwrap_or_else(|why| self.refuse(why))
             }
             LoggedInRequest::Connect { number, to, originator } => return self.connect(number, to, &originator),
             LoggedInRequest::Listen { number, on } => return self.listen(number, on),
@@ -328,7 +330,7 @@ impl ServedLogin {
             Err(error) => {
                 session.closed = session.display.is_none();
                 self.sessions.forget_finished();
-                return Err(Refusal(format!("cannot open a terminal: {error}")));
+                return Err(Refusal::failed(format!("cannot open a terminal: {error}")));
             }
         };
         let cells = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
@@ -343,6 +345,7 @@ impl ServedLogin {
         if let Err(error) = size_set {
             self.debug(&format!("cannot set the size of {}: {error}", pty.name));
         }
+        self.debug(&format!("session_pty_req: session {number} alloc {}", pty.name));
         Ok((LoggedInAnswer::Terminal { name: pty.name }, vec![pty.master]))
     }
 
@@ -377,6 +380,11 @@ impl ServedLogin {
     fn named(&self, look_up: impl FnOnce() -> io::Result<Option<String>>) -> Answer {
         let name = if self.user.granted().sftp == SftpGranted::No { None } else { look_up().ok().flatten() };
         (LoggedInAnswer::Name(name), Vec::new())
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Answer {
+        self.connection.log(&Event::Said { level: refusal.level, text: refusal.why.clone() });
+        refused(refusal)
     }
 
     fn debug(&mut self, text: &str) {
@@ -428,16 +436,33 @@ impl ServedLogin {
     }
 }
 
+fn exit_message(session: u32, pid: i32, how: Ended) -> String {
+    let how = match how {
+        Ended::Exited(status) => format!("exit {status}"),
+        Ended::Signalled { signal, .. } => format!("signal {signal}"),
+    };
+    format!("session_exit_message: session {session} pid {pid} {how}")
+}
+
 /// Why a session process does not get what it asks for. The client sees a failure only.
 #[derive(Debug)]
-struct Refusal(String);
+struct Refusal {
+    level: Level,
+    why: String,
+}
 
 impl Refusal {
+    /// The client asks for what it cannot have.
     fn new(why: &str) -> Self {
-        Self(why.to_owned())
+        Self { level: Level::Debug1, why: why.to_owned() }
+    }
+
+    /// Something of ours does not work.
+    fn failed(why: String) -> Self {
+        Self { level: Level::Error, why }
     }
 }
 
-fn refused(Refusal(why): Refusal) -> Answer {
+fn refused(Refusal { why, .. }: Refusal) -> Answer {
     (LoggedInAnswer::Refused { why }, Vec::new())
 }

@@ -152,6 +152,7 @@ fn start_message(connection: &Connection, user: &ProvenUser, transport: Transpor
         chroot: None,
         jail: None,
         farewell: None,
+        for_client_log: user.let_in_by().to_vec(),
         best_effort_sandbox: connection.best_effort_sandbox,
         user: user.name().to_owned(),
         home: user.home().to_owned(),

@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use events::Depth;
 use events::preauth::Event;
 use ipc::phases::{
     Authenticating, AuthenticatingAnswer, AuthenticatingRequest, Dialogue, DialogueAnswer, DialogueRequest,
@@ -12,6 +13,7 @@ use ipc::phases::{
 use ipc::{Asking, IpcError, Phase, Secret};
 
 use crate::ending::Ending;
+use crate::peer::Peer;
 
 /// The monitor, in one phase of the connection.
 pub(crate) struct Monitor<P> {
@@ -67,6 +69,16 @@ impl<P: Phase> Monitor<P> {
     /// To wait on.
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.link.socket()
+    }
+
+    /// Something for somebody who debugs, if one wants to see things so deep.
+    pub(crate) fn detail(&self, peer: &mut Peer, depth: Depth, text: impl FnOnce() -> String)
+    where
+        P::Request: Recording,
+    {
+        if let Some(event) = peer.detail(depth, text) {
+            self.record(event);
+        }
     }
 
     /// Something for the log. Nothing is left to be done when that fails: a monitor that has gone is noticed at the

@@ -1,5 +1,6 @@
 //! RFC 4252: the login dialogue. What a peer asks is put to the monitor, and the peer is told the monitor's answer.
 
+use events::Depth;
 use events::preauth::Event;
 use ipc::phases::{Authenticating, AuthenticatingAnswer, HandingOver, MAX_USER_NAME, NamingUser, OfferedKey};
 use wire::msg::{
@@ -172,10 +173,14 @@ fn attempt(
         );
         return Err(ending::disconnect(SSH_DISCONNECT_PROTOCOL_ERROR, why, peer, &monitor));
     }
-    if peer.details_are_wanted() {
+    monitor.detail(peer, Depth::One, || {
         let (user, method) = (shortened(&claim.user), shortened(request.method.name()));
-        let text = format!("userauth-request for user {user} service {} method {method}", claim.service);
-        monitor.record(Event::Debug { text });
+        format!("userauth-request for user {user} service {} method {method}", claim.service)
+    });
+    if let Method::QueryKey { key, .. } | Method::CheckSignature { key, .. } = &request.method {
+        let does = if matches!(request.method, Method::QueryKey { .. }) { "querying" } else { "attempting" };
+        monitor
+            .detail(peer, Depth::Two, || format!("userauth_pubkey: {does} public key {}", shortened(&key.algorithm)));
     }
     let queried = match &request.method {
         Method::QueryKey { key, .. } => Some(key.clone()),
@@ -248,6 +253,10 @@ fn tell(
             return Err(Ending::MonitorGone);
         }
         (AuthenticatingAnswer::Failed { can_continue, partial }, _) => {
+            monitor.detail(peer, Depth::Three, || {
+                let (partial, next) = (u8::from(partial), can_continue.join(","));
+                format!("userauth_finish: failure partial={partial} next methods=\"{next}\"")
+            });
             message.put_u8(SSH_MSG_USERAUTH_FAILURE);
             message.put_name_list(can_continue.iter().map(String::as_str));
             message.put_boolean(partial);

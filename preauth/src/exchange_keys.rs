@@ -1,6 +1,6 @@
 //! RFC 4253 section 7: the first key exchange.
 
-use events::preauth::Event;
+use events::Depth;
 use ipc::phases::{ExchangeToSign, KeyExchange, NamingUser};
 use wire::msg::SSH_DISCONNECT_PROTOCOL_ERROR;
 
@@ -27,9 +27,7 @@ pub(crate) fn exchange_keys(peer: &mut Peer, mut monitor: Monitor<KeyExchange>) 
     peer.signature(&signature).map_err(|error| ending::end(error, peer, &monitor))?;
     match next_step(peer, &monitor)? {
         Happened::NewKeys => {
-            if peer.details_are_wanted() {
-                peer.algorithms_in_words().for_each(|text| monitor.record(Event::Debug { text }));
-            }
+            monitor.detail(peer, Depth::One, || "KEX done".to_owned());
             Ok(monitor)
         }
         _ => Err(out_of_order(peer, &monitor)),

@@ -1,5 +1,6 @@
 //! RFC 4253 section 4.2: identifications.
 
+use events::Depth;
 use events::preauth::Event;
 use ipc::phases::KeyExchange;
 use transport::TransportError;
@@ -13,12 +14,13 @@ const INVALID: &str = "Invalid SSH identification string.";
 
 /// Until the peer has said who it is.
 pub(crate) fn exchange_versions(peer: &mut Peer, monitor: &mut Monitor<KeyExchange>) -> Result<(), Ending> {
+    let ours = format!("Local version string {}", peer.our_version());
+    monitor.detail(peer, Depth::One, || ours);
     match peer.next(monitor.socket()) {
         // The transport names nothing before the identification.
         Ok(Happened::PeerIdentified) => {
-            if peer.details_are_wanted() {
-                monitor.record(Event::Debug { text: peer.version_in_words() });
-            }
+            let theirs = peer.version_in_words();
+            monitor.detail(peer, Depth::One, || theirs);
             Ok(())
         }
         Ok(_) => {

@@ -1,5 +1,6 @@
 //! What the peer does next, after everything that is the same in every phase has been dealt with.
 
+use events::Depth;
 use events::preauth::Event;
 use ipc::Phase;
 
@@ -14,8 +15,13 @@ where
     P::Request: Recording,
 {
     loop {
-        match peer.next(monitor.socket()).map_err(|error| ending::end(error, peer, monitor))? {
-            Happened::Debug { text } => monitor.record(Event::Debug { text: format!("Remote: {text}") }),
+        let next = peer.next(monitor.socket());
+        peer.take_details().into_iter().for_each(|detail| monitor.record(detail));
+        match next.map_err(|error| ending::end(error, peer, monitor))? {
+            Happened::OnlyDetails => {}
+            Happened::Debug { text } => {
+                monitor.record(Event::Debug { depth: Depth::One, text: format!("Remote: {text}") });
+            }
             Happened::Disconnected { reason, text } => {
                 monitor.record(Event::ReceivedDisconnect { reason, text });
                 monitor.record(Event::Disconnected);

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use events::Depth;
+use events::preauth::Event as Record;
 use ipc::phases::{ModpGroup, PrimeSizes};
 use ipc::start::PreauthStart;
 use nix::errno::Errno;
@@ -11,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox::LockedDown;
 use settings::PreauthSettings;
 use settings::values::Choice as _;
-use transport::{Event, HandOverState, Negotiated, ServerSettings, Transport};
+use transport::{Event, HandOverState, ServerSettings, Transport};
 
 use crate::ending::ConnectionError;
 
@@ -21,6 +23,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How many SSH_MSG_DEBUG of a peer reach the log; the others are passed over.
 const MOST_DEBUG_MESSAGES: u32 = 16;
 
+/// How many details reach the log, as a peer can say things without end; the others are passed over. The monitor takes
+/// a few hundred more.
+const MOST_DETAILS: u32 = 700;
+
 /// Somebody on the network.
 pub(crate) struct Peer {
     transport: Transport,
@@ -28,8 +34,10 @@ pub(crate) struct Peer {
     /// The second of two pipes; a socket is read and written through one descriptor.
     writes: Option<OwnedFd>,
     host_keys: Vec<(u32, Vec<u8>)>,
-    /// Whether the log takes details.
-    details: bool,
+    /// How deep the details go that the log takes.
+    depth: Option<Depth>,
+    /// How many of them may still be told.
+    details_left: u32,
     /// Words for the log that the peer may still say.
     debug_messages_left: u32,
 }
@@ -39,11 +47,22 @@ pub(crate) struct Peer {
 pub(crate) enum Happened {
     PeerIdentified,
     ChooseGroup(PrimeSizes),
-    SignExchangeHash { host_key: u32, algorithm: String, exchange_hash: Vec<u8> },
+    SignExchangeHash {
+        host_key: u32,
+        algorithm: String,
+        exchange_hash: Vec<u8>,
+    },
     NewKeys,
     Packet(Vec<u8>),
-    Disconnected { reason: u32, text: String },
-    Debug { text: String },
+    Disconnected {
+        reason: u32,
+        text: String,
+    },
+    Debug {
+        text: String,
+    },
+    /// Nothing yet, but there are details to be told before the peer is waited for.
+    OnlyDetails,
 }
 
 impl From<Event<'_>> for Happened {
@@ -74,10 +93,18 @@ impl Peer {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         let host_keys = start.host_keys.iter().map(|key| (key.index, key.blob.clone())).collect();
-        let transport = Transport::accept(server_settings(start), locked_down);
-        let level = events::Level::named(start.settings.log_level.word());
-        let details = level.is_some_and(|level| level >= events::Level::Debug1);
-        Ok(Self { transport, reads, writes, host_keys, details, debug_messages_left: MOST_DEBUG_MESSAGES })
+        let mut transport = Transport::accept(server_settings(start), locked_down);
+        let depth = events::Level::named(start.settings.log_level.word()).and_then(events::Level::depth);
+        transport.want_details(depth.map_or(0, Depth::number));
+        Ok(Self {
+            transport,
+            reads,
+            writes,
+            host_keys,
+            depth,
+            details_left: MOST_DETAILS,
+            debug_messages_left: MOST_DEBUG_MESSAGES,
+        })
     }
 
     /// What happens next; output goes out and input comes in meanwhile. `monitor` is watched: it never speaks unasked,
@@ -85,7 +112,12 @@ impl Peer {
     pub(crate) fn next(&mut self, monitor: BorrowedFd<'_>) -> Result<Happened, ConnectionError> {
         loop {
             match self.transport.next_event().map_err(ConnectionError::Transport)? {
-                None => self.wait(monitor)?,
+                None => {
+                    if self.transport.has_details() {
+                        return Ok(Happened::OnlyDetails);
+                    }
+                    self.wait(monitor)?;
+                }
                 Some(Event::Debug { text }) => {
                     if let Some(left) = self.debug_messages_left.checked_sub(1) {
                         self.debug_messages_left = left;
@@ -160,9 +192,24 @@ impl Peer {
         }
     }
 
-    /// Whether somebody who debugs wants to see the connection's course.
-    pub(crate) fn details_are_wanted(&self) -> bool {
-        self.details
+    /// A line for somebody who debugs, if one wants to see things so deep.
+    pub(crate) fn detail(&mut self, depth: Depth, text: impl FnOnce() -> String) -> Option<Record> {
+        if self.depth.is_none_or(|deepest| depth > deepest) {
+            return None;
+        }
+        self.details_left = self.details_left.checked_sub(1)?;
+        Some(Record::Debug { depth, text: text() })
+    }
+
+    /// What the transport has to tell somebody who debugs.
+    pub(crate) fn take_details(&mut self) -> Vec<Record> {
+        let details = self.transport.take_details();
+        details.into_iter().filter_map(|line| self.detail(Depth::of(line.depth), || line.text)).collect()
+    }
+
+    /// Our identification line.
+    pub(crate) fn our_version(&self) -> &str {
+        self.transport.our_version()
     }
 
     /// What the peer calls itself, in theirs' words.
@@ -171,11 +218,6 @@ impl Peer {
         let mut parts = identification.splitn(3, '-').skip(1);
         let (protocol, software) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         format!("Remote protocol version {protocol}, remote software version {software}")
-    }
-
-    /// What the key exchange agreed on, a line each.
-    pub(crate) fn algorithms_in_words(&self) -> impl Iterator<Item = String> {
-        self.transport.negotiated().map(Negotiated::lines).into_iter().flatten()
     }
 
     /// The answer to [`Happened::ChooseGroup`].

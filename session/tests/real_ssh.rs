@@ -103,6 +103,7 @@ fn serve(stream: TcpStream, rekey_bytes: u64, pipes: bool) -> (Ended, Arc<Mutex<
     settings.rekey_bytes = rekey_bytes;
     settings.accept_env = vec!["LANG".to_owned(), "LC_*".to_owned()];
     let start = SessionStart {
+        for_client_log: Vec::new(),
         identity: None,
         chroot: None,
         jail: None,

@@ -1,6 +1,7 @@
 //! Reading the configuration that the command line names, and telling what is wrong with it.
 
 use config::{LoadFailure, Loaded, Message, Reading, Severity};
+use settings::keywords::Keyword;
 
 use crate::command_line::{CommandLine, Mode};
 
@@ -37,6 +38,15 @@ pub fn load(command_line: &CommandLine) -> Result<Loaded, LoadFailure> {
     }
     let errors = escapable.into_iter().map(|text| Message { severity: Severity::Error, text });
     Err(LoadFailure { messages: loaded.messages.into_iter().chain(errors).collect(), status: 255 })
+}
+
+/// What was read, a line each, for `-ddd`: where which keyword is set to what.
+pub fn in_words(loaded: &Loaded) -> impl Iterator<Item = String> {
+    let lines = loaded.settings.said.iter().zip(&loaded.typed);
+    lines.filter(|(said, _)| said.place.line > 0).map(|(said, typed)| {
+        let keyword = Keyword::of(said.setting.id()).name;
+        format!("{} setting {keyword} {}", loaded.settings.name_of(said.place), typed.value)
+    })
 }
 
 fn report(command_line: &CommandLine, messages: &[Message], even_if_quiet: bool) {

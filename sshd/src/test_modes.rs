@@ -12,7 +12,7 @@ use crate::libraries;
 use crate::lint;
 use crate::listen::host_keys::{self, HostKeys};
 use crate::listen::privilege_separation;
-use crate::load::load_and_report;
+use crate::load::{in_words, load_and_report};
 
 /// More bytes than this in all files, and `-t` refuses, as theirs (whose session processes could not be told).
 const MOST_BYTES: usize = 4_128_768;
@@ -35,6 +35,9 @@ fn tested(command_line: &CommandLine) -> Result<(), u8> {
         return as_openssh(command_line);
     }
     let loaded = load_and_report(command_line)?;
+    if command_line.debug > 2 {
+        in_words(&loaded).for_each(|line| command_line.say(&format!("debug3: {line}")));
+    }
     if command_line.mode == Mode::Dump {
         return print(command_line, &loaded);
     }

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_cut_and_still_an_object() {
-        let event = preauth::Event::Debug { text: "\u{1}ä".repeat(20_000) };
+        let event = preauth::Event::Debug { depth: crate::Depth::One, text: "\u{1}ä".repeat(20_000) };
         let read = read(&event, Who::Nobody);
         assert_eq!(read["fields"]["too_long"], true);
         assert_eq!(read["text"].as_str().unwrap().chars().count(), KEPT_TEXT);

@@ -52,7 +52,61 @@ const FACILITIES: [(&str, u8); 12] = [
     ("LOCAL7", 23),
 ];
 
+/// How deep a detail for somebody who debugs lies: all that processes may choose which talk to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Depth {
+    /// `debug1:`
+    One,
+    /// `debug2:`
+    Two,
+    /// `debug3:`
+    Three,
+}
+
+impl Depth {
+    /// 1, 2 or 3.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+            Self::Three => 3,
+        }
+    }
+
+    /// The depth of this number, the deepest for larger ones.
+    #[must_use]
+    pub fn of(number: u8) -> Self {
+        match number {
+            0 | 1 => Self::One,
+            2 => Self::Two,
+            _ => Self::Three,
+        }
+    }
+}
+
+impl From<Depth> for Level {
+    fn from(depth: Depth) -> Self {
+        match depth {
+            Depth::One => Self::Debug1,
+            Depth::Two => Self::Debug2,
+            Depth::Three => Self::Debug3,
+        }
+    }
+}
+
 impl Level {
+    /// How deep the details go that a log of this level takes; none above DEBUG.
+    #[must_use]
+    pub fn depth(self) -> Option<Depth> {
+        match self {
+            Self::Debug1 => Some(Depth::One),
+            Self::Debug2 => Some(Depth::Two),
+            Self::Debug3 => Some(Depth::Three),
+            _ => None,
+        }
+    }
+
     /// The level of this name, in any case.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -133,6 +187,15 @@ mod tests {
         for (name, level) in LEVELS {
             assert_eq!(Level::named(level.name()), Some(level), "{name}");
         }
+    }
+
+    #[test]
+    fn details_are_as_deep_as_the_level() {
+        for depth in [Depth::One, Depth::Two, Depth::Three] {
+            assert_eq!(Level::from(depth).depth(), Some(depth));
+            assert_eq!(Depth::of(depth.number()), depth);
+        }
+        assert_eq!(Level::Verbose.depth(), None);
     }
 
     #[test]

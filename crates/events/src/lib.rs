@@ -26,7 +26,7 @@ pub use accounting::{ForwardingKind, Usage};
 pub use escape::visible;
 pub use facts::{ConnectionFacts, ConnectionId, Endpoint, Who};
 pub use json::json;
-pub use level::{Level, facility_named};
+pub use level::{Depth, Level, facility_named};
 pub use log::{Destination, Log, LogSettings};
 pub use stream::EventDestination;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionFacts, Level, Loggable};
+use crate::{ConnectionFacts, Depth, Level, Loggable};
 
 /// SSH_DISCONNECT_BY_APPLICATION (RFC 4253 section 11.1)
 const BY_APPLICATION: u32 = 11;
@@ -72,8 +72,10 @@ pub enum Event {
         /// The rule, in theirs' words where there are some.
         what: String,
     },
-    /// Details for an administrator who debugs (`debug1:` lines).
+    /// Details for an administrator who debugs (`debug1:` lines and deeper ones).
     Debug {
+        /// How deep.
+        depth: Depth,
         /// The line.
         text: String,
     },
@@ -91,7 +93,7 @@ impl Loggable for Event {
             | Self::BrokenBeforeIdentification { .. } => Level::Verbose,
             // What clients say when their users have had enough; anything else is a complaint.
             Self::ReceivedDisconnect { reason, .. } if *reason != BY_APPLICATION => Level::Error,
-            Self::Debug { .. } => Level::Debug1,
+            Self::Debug { depth, .. } => Level::from(*depth),
             _ => Level::Info,
         }
     }
@@ -122,7 +124,7 @@ impl Loggable for Event {
             Self::ProtocolError { what } => {
                 format!("ssh_dispatch_run_fatal: Connection from {}: {what}", facts.peer_with_user())
             }
-            Self::Debug { text } => text.clone(),
+            Self::Debug { text, .. } => text.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounting::one_word;
 use crate::level::known_facility;
-use crate::{ConnectionFacts, ForwardingKind, Level, Loggable, Subsystem, Usage};
+use crate::{ConnectionFacts, Depth, ForwardingKind, Level, Loggable, Subsystem, Usage};
 
 /// Events after login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub enum Event {
     Disconnected,
     /// ClientAliveCountMax questions were not answered.
     Unresponsive,
+    /// The client wants more sessions at once than MaxSessions.
+    NoMoreSessions,
     /// A channel is closed because nothing moved through it (ChannelTimeout).
     ChannelIdle {
         /// Its number on our side.
@@ -79,8 +81,10 @@ pub enum Event {
         /// Its text.
         text: String,
     },
-    /// Details for an administrator who debugs (`debug1:` lines).
+    /// Details for an administrator who debugs (`debug1:` lines and deeper ones).
     Debug {
+        /// How deep.
+        depth: Depth,
         /// The line.
         text: String,
     },
@@ -95,8 +99,9 @@ impl Loggable for Event {
             Self::ReadError { .. } | Self::ChannelIdle { .. } | Self::Transferred { .. } | Self::Closing => {
                 Level::Verbose
             }
+            Self::NoMoreSessions => Level::Error,
             Self::Sftp { level, .. } => *level,
-            Self::Debug { .. } => Level::Debug1,
+            Self::Debug { depth, .. } => Level::from(*depth),
             _ => Level::Info,
         }
     }
@@ -111,6 +116,7 @@ impl Loggable for Event {
             Self::Disconnecting { why } => format!("Disconnecting {}: {why}", facts.peer_with_user()),
             Self::Disconnected => format!("Disconnected from {}", facts.peer_with_user()),
             Self::Unresponsive => format!("Timeout, client not responding from {}", facts.peer_with_user()),
+            Self::NoMoreSessions => "no more sessions".to_owned(),
             Self::ChannelIdle { channel, seconds } => {
                 format!("channel {channel}: closing after {seconds} seconds of inactivity")
             }
@@ -124,7 +130,7 @@ impl Loggable for Event {
                 let to = if destination.is_empty() { String::new() } else { format!(" to {}", one_word(destination)) };
                 format!("Forwarding ended: {}{to} for {}: {usage}", kind.name(), facts.peer_with_user())
             }
-            Self::Sftp { text, .. } | Self::Debug { text } | Self::CannotServe { why: text } => text.clone(),
+            Self::Sftp { text, .. } | Self::Debug { text, .. } | Self::CannotServe { why: text } => text.clone(),
         }
     }
 

@@ -5,8 +5,8 @@ use events::listener::{DropLimit, DropReason};
 use events::monitor::Attempt;
 use events::penalties::{Offence, PenalisedSource, Penalty, PenaltyChange};
 use events::{
-    ConnectionFacts, ConnectionId, Endpoint, ForwardingKind, Level, Loggable, Usage, Who, listener, monitor, preauth,
-    session, visible,
+    ConnectionFacts, ConnectionId, Depth, Endpoint, ForwardingKind, Level, Loggable, Usage, Who, listener, monitor,
+    preauth, session, visible,
 };
 
 fn facts(who: Who) -> ConnectionFacts {
@@ -110,7 +110,7 @@ fn before_login() {
             Who::Nobody,
         ),
         (Event::ProtocolError { what: "message authentication code incorrect".to_owned() }, Who::Nobody),
-        (Event::Debug { text: text() }, Who::Nobody),
+        (Event::Debug { depth: Depth::One, text: text() }, Who::Nobody),
     ]
     .iter()
     .map(|(event, who)| line(event, &facts(who.clone()), " [preauth]"))

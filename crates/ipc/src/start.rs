@@ -150,6 +150,8 @@ pub struct SessionStart {
     pub jail: Option<String>,
     /// Nothing is served: the client is told this, and that is all.
     pub farewell: Option<String>,
+    /// Lines for the client's own log (SSH_MSG_DEBUG, shown by `ssh -v`).
+    pub for_client_log: Vec<String>,
     /// Whether a kernel without one of the sandbox's layers is acceptable.
     pub best_effort_sandbox: bool,
     /// The user's name, for the process title.

@@ -64,6 +64,12 @@ impl KeyAllowed {
         &self.credential
     }
 
+    /// Which line lets it in, and the names of what its options leave or ask for.
+    #[must_use]
+    pub fn options_in_words(&self) -> String {
+        format!("{}: {}", self.place, self.restrictions.key_options())
+    }
+
     /// `FILE:LINE` of the line that lets it in, or the file of the authority that has certified it.
     #[must_use]
     pub fn place(&self) -> &str {

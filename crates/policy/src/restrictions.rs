@@ -148,6 +148,25 @@ impl Restrictions {
         }
     }
 
+    /// What is left and what is asked for, by theirs' names for the options: names alone, no values.
+    #[must_use]
+    pub fn key_options(&self) -> String {
+        let named = [
+            ("agent-forwarding", self.agent_forwarding),
+            ("command", self.forced_command.is_some()),
+            ("environment", !self.environment.is_empty()),
+            ("permitopen", !self.permit_open.is_empty()),
+            ("permitlisten", !self.permit_listen.is_empty()),
+            ("port-forwarding", self.port_forwarding),
+            ("pty", self.pty),
+            ("tun-devices", matches!(self.tunnel, TunnelLimit::Only(_))),
+            ("user-rc", self.user_rc),
+            ("x11-forwarding", self.x11_forwarding),
+        ];
+        let there = named.into_iter().filter(|(_, there)| *there).map(|(name, _)| format!(" {name}"));
+        format!("key options:{}", there.collect::<String>())
+    }
+
     /// Both sets of restrictions at once: what either takes away is gone.
     ///
     /// # Errors

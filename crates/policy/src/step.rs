@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CertificateStep, ComponentFacts, HostbasedStep, Refusal, Weight};
 
 /// One step of a decision. Where OpenSSH logs the same fact, `Display` is its text. No step tells what another key's
-/// line forces or restricts (CVE-2012-0814).
+/// line forces or restricts, and none tells values (CVE-2012-0814).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// The account exists.
@@ -81,6 +81,15 @@ pub enum Step {
         reason: String,
         /// Whether an administrator should see it without asking.
         important: bool,
+    },
+    /// A line is about the key, or about the authority that has certified it. Whether it lets the key in follows.
+    LineMatches {
+        /// `FILE:LINE`
+        place: String,
+        /// What stands on it: type and fingerprint.
+        key: String,
+        /// Names of what its options leave or ask for.
+        options: String,
     },
     /// A line holds the key as a certification authority: no key to log in with.
     LineIsCertAuthority {
@@ -259,6 +268,9 @@ impl fmt::Display for Step {
             Self::KeyUsable { key } => write!(out, "looking for key {key}"),
             Self::FileTried { file } => write!(out, "trying public key file {file}"),
             Self::LineUnusable { place, reason, .. } => write!(out, "{place}: {reason}"),
+            Self::LineMatches { place, key, options } => {
+                write!(out, "{place}: matching key found: {key} ({options})")
+            }
             Self::LineIsCertAuthority { place } => write!(out, "{place}: the key is there as a cert-authority only"),
             Self::LineExpired { place } => write!(out, "{place}: entry expired"),
             Self::PrincipalsWithoutAuthority { place } => write!(out, "{place}: principals on non-CA key"),

@@ -109,6 +109,23 @@ impl Settings {
         self.chain(block).all(|block| block.criteria.iter().all(|criterion| criterion.answer(facts) == Answer::Matched))
     }
 
+    /// For each Match block whether it holds for a connection, and why not.
+    pub fn matching_in_words(&self, facts: &MatchFacts) -> Vec<(bool, String)> {
+        let holding = self.holding(|criterion| criterion.answer(facts) == Answer::Matched);
+        let blocks = self.blocks.iter().zip(holding);
+        let sentence = |(block, holds): (&Block, bool)| {
+            let written: Vec<String> = block.criteria.iter().map(Criterion::written).collect();
+            let failed = block.criteria.iter().find(|criterion| criterion.answer(facts) != Answer::Matched);
+            let outcome = match failed {
+                _ if holds => "matches".to_owned(),
+                Some(criterion) => format!("does not match: {}", criterion.written()),
+                None => "does not match: the block around it does not".to_owned(),
+            };
+            (holds, format!("{}: Match {} {outcome}", self.name_of(block.place), written.join(" ")))
+        };
+        blocks.map(sentence).collect()
+    }
+
     /// The name of a place: `FILE line N`.
     pub fn name_of(&self, place: Place) -> String {
         let file = self.files.get(usize::from(place.file)).map_or("?", String::as_str);

@@ -35,6 +35,7 @@ impl Transport {
         rand::fill(&mut cookie).map_err(|_| TransportError::CryptoFailed { what: "making a cookie" })?;
         let ours = negotiate::our_kexinit(&self.settings, cookie, self.session_id.is_none());
         self.send_own(&ours)?;
+        self.details.note(1, || "SSH2_MSG_KEXINIT sent".to_owned());
         self.exchange = Exchange::OurKexinitSent { ours };
         Ok(())
     }
@@ -46,7 +47,9 @@ impl Transport {
             return Err(TransportError::KexinitTooLong { length: theirs.len() });
         }
         let theirs = theirs.to_vec();
+        self.note_both_proposals(&theirs);
         let agreed = Box::new(negotiate(&self.settings, &theirs)?);
+        self.note_agreement(&agreed.names);
         if self.session_id.is_none() {
             self.take_first_signals(&agreed, opened)?;
         }
@@ -66,10 +69,27 @@ impl Transport {
         Ok(())
     }
 
+    /// Also of those that come to nothing: then somebody needs to see them.
+    fn note_both_proposals(&mut self, theirs: &[u8]) {
+        self.details.note(1, || "SSH2_MSG_KEXINIT received".to_owned());
+        if !self.details.wants(2) {
+            return;
+        }
+        let ours = match &self.exchange {
+            Exchange::OurKexinitSent { ours } => ours.clone(),
+            _ => negotiate::our_kexinit(&self.settings, [0; 16], self.session_id.is_none()),
+        };
+        self.note_proposal("local server", &ours);
+        self.note_proposal("peer client", theirs);
+    }
+
     /// The names in the client's first list that are no methods. Later they mean nothing.
     fn take_first_signals(&mut self, agreed: &Agreed, opened: &Opened) -> Result<(), TransportError> {
         self.peer.is_strict = agreed.client_is_strict;
         self.peer.wants_ext_info = agreed.client_wants_ext_info;
+        if self.peer.is_strict {
+            self.details.note(3, || "kex_choose_conf: will use strict KEX ordering".to_owned());
+        }
         if self.peer.is_strict && opened.sequence != 0 {
             return Err(TransportError::StrictKexinitNotFirst);
         }
@@ -226,6 +246,7 @@ impl Transport {
         reply.put_string(signature_blob);
         self.send_own(&reply)?;
         self.send_own(&[msg::SSH_MSG_NEWKEYS])?;
+        self.note_new_keys();
 
         let is_first = self.session_id.is_none();
         let session_id = self.session_id.get_or_insert_with(|| signed.exchange_hash.clone());
@@ -248,6 +269,16 @@ impl Transport {
         Ok(())
     }
 
+    fn note_new_keys(&mut self) {
+        if self.session_id.is_some() {
+            let (incoming, outgoing) = (&self.incoming.direction.position, &self.outgoing.direction.position);
+            self.details.note(1, || {
+                format!("set_newkeys: rekeying, input {} bytes, output {} bytes", incoming.bytes, outgoing.bytes)
+            });
+        }
+        self.details.note(1, || "SSH2_MSG_NEWKEYS sent".to_owned());
+    }
+
     /// The client's NEWKEYS: from the next packet on it uses the new keys too.
     pub(crate) fn take_new_keys(&mut self, opened: &Opened) -> Result<Happening, TransportError> {
         self.fields(opened).finish().map_err(malformed(opened))?;
@@ -257,6 +288,7 @@ impl Transport {
         let first = self.incoming.direction.keys.is_none();
         self.incoming.direction.switch_to(*incoming, self.peer.is_strict, agreed.incoming.compresses)?;
         self.begin_compression_if_due();
+        self.details.note(1, || "SSH2_MSG_NEWKEYS received".to_owned());
         self.negotiated = Some(agreed.names);
         self.host_key_index = Some(agreed.host_key_index);
         self.rekey_clock.restart();

@@ -17,6 +17,7 @@
 
 mod buffer;
 mod ciphers;
+mod details;
 mod error;
 mod event;
 mod hand_over;
@@ -40,6 +41,7 @@ mod tests;
 mod transport;
 mod versions;
 
+pub use details::Detail;
 pub use error::TransportError;
 pub use event::Event;
 pub use hand_over::HandOverState;

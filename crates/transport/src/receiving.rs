@@ -24,6 +24,7 @@ impl Transport {
             let Some(opened) = self.incoming.open(&mut self.input, self.settings.largest_packet)? else {
                 return Ok(None);
             };
+            self.note_packet("receive", opened.number);
             self.check_admissible(&opened)?;
             if let Some(happening) = self.take_message(opened)? {
                 return Ok(Some(happening));
@@ -106,6 +107,7 @@ impl Transport {
     /// SSH_MSG_EXT_INFO (RFC 8308 section 2.3): of what a client may announce, one thing matters here.
     fn take_ext_info(&mut self, opened: &Opened) -> Result<(), TransportError> {
         let wants = parse_ext_info(self.fields(opened)).map_err(malformed(opened))?;
+        self.details.note(1, || "SSH2_MSG_EXT_INFO received".to_owned());
         self.peer.wants_ext_info_in_auth |= wants;
         Ok(())
     }

@@ -25,6 +25,7 @@ impl Transport {
             return;
         }
         let sent = if goes_out_during_kex(number) || self.may_send_data() {
+            self.note_packet("send", number);
             self.outgoing.seal(&mut self.output)
         } else {
             self.hold_draft_back()
@@ -58,6 +59,9 @@ impl Transport {
     /// Sends a payload of the transport layer's own, and tells if that was impossible.
     pub(crate) fn send_own(&mut self, payload: &[u8]) -> Result<(), TransportError> {
         self.write_draft(payload);
+        if let Some(number) = payload.first() {
+            self.note_packet("send", *number);
+        }
         self.outgoing.seal(&mut self.output)
     }
 
@@ -69,6 +73,7 @@ impl Transport {
             ("ping@openssh.com", "0"),
             ("agent-forward", "0"),
         ];
+        self.details.note(1, || "Sending SSH2_MSG_EXT_INFO".to_owned());
         let payload = ext_info(&extensions);
         self.send_own(&payload)
     }

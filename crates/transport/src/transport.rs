@@ -8,6 +8,7 @@ use wire::{Write, msg};
 use crate::{
     Event, Negotiated, PacketWriter, ServerSettings, TransportError,
     buffer::Buffer,
+    details::Details,
     kex::{PrimeSizes, progress::Exchange},
     packets::{Direction, Incoming, Opened, Outgoing},
     rekey::RekeyClock,
@@ -45,6 +46,9 @@ pub struct Transport {
     pub(crate) input_is_busy: bool,
     /// Text for the event that is being delivered.
     pub(crate) event_text: String,
+    /// What is delivered next.
+    pub(crate) found: Option<Happening>,
+    pub(crate) details: Details,
 }
 
 /// What is known of the peer.
@@ -123,6 +127,8 @@ impl Transport {
             last_sequence: 0,
             input_is_busy: false,
             event_text: String::new(),
+            found: None,
+            details: Details::default(),
         }
     }
 
@@ -135,12 +141,22 @@ impl Transport {
 
     /// The next thing to know or to do; `None` when more input, a signature, or room in the output is needed.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, TransportError> {
-        let happening = match &self.ended {
-            None => self.advance().inspect_err(|error| self.ended = Some(Ended::Failed(error.clone())))?,
-            Some(Ended::Disconnected) => None,
-            Some(Ended::Failed(error)) => return Err(error.clone()),
-        };
-        Ok(happening.map(|happening| self.event(happening)))
+        self.find_event()?;
+        let found = self.found.take();
+        Ok(found.map(|happening| self.event(happening)))
+    }
+
+    /// Goes on to the next event and keeps it for [`Transport::next_event`]: what there is to show of the way to it can
+    /// be taken before.
+    pub fn find_event(&mut self) -> Result<(), TransportError> {
+        if self.found.is_none() {
+            self.found = match &self.ended {
+                None => self.advance().inspect_err(|error| self.ended = Some(Ended::Failed(error.clone())))?,
+                Some(Ended::Disconnected) => None,
+                Some(Ended::Failed(error)) => return Err(error.clone()),
+            };
+        }
+        Ok(())
     }
 
     fn event(&self, happening: Happening) -> Event<'_> {
@@ -191,6 +207,7 @@ impl Transport {
             payload.put_string(text.get(..text.floor_char_boundary(255)).unwrap_or_default());
             payload.put_string("");
             self.write_draft(&payload);
+            self.note_packet("send", msg::SSH_MSG_DISCONNECT);
             // A direction that cannot seal any more has nothing to say either.
             let _ = self.outgoing.seal(&mut self.output);
         }
@@ -218,6 +235,12 @@ impl Transport {
     #[must_use]
     pub fn session_id(&self) -> Option<&[u8]> {
         self.session_id.as_deref()
+    }
+
+    /// Our identification.
+    #[must_use]
+    pub fn our_version(&self) -> &str {
+        &self.settings.software_version
     }
 
     /// The peer's identification, once it has arrived.

@@ -27,7 +27,9 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
     let mut from = connection_facts(&connection.facts);
     from.host_name = host_name::look_up(connection, connection.global.use_dns, from.address)?;
     from.routing_domain = routing_domain(connection);
-    let effective = connection.settings.resolve(&match_facts(&user, known.as_ref(), &from));
+    let facts = match_facts(&user, known.as_ref(), &from);
+    show_matching(connection, &facts);
+    let effective = connection.settings.resolve(&facts);
     connection.follow(&effective);
     let verdict = policy::account_gates(&effective, &user, known.as_ref().map(|known| &known.facts), &from);
     connection.user_is_named(&user, verdict.is_allowed());
@@ -36,6 +38,17 @@ pub(crate) fn look_up_user(connection: &mut Connection, claimed: String) -> Resu
         (Err(Refusal::ConnectionRefused { .. }), _) => Err(Ending::ConnectionRefused),
         (Ok(()), Some(known)) => Ok(Candidate::who_may_log_in(claimed, user, known, from, effective)),
         _ => Ok(Candidate::decoy(claimed, user, from, effective)),
+    }
+}
+
+/// Which Match blocks hold for the connection, and what keeps the others from it.
+fn show_matching(connection: &mut Connection, facts: &MatchFacts) {
+    if !connection.writes(Level::Debug1) {
+        return;
+    }
+    for (matches, text) in connection.settings.matching_in_words(facts) {
+        let level = if matches { Level::Debug1 } else { Level::Debug3 };
+        connection.log(&Event::Said { level, text });
     }
 }
 

@@ -26,6 +26,24 @@ pub(super) struct Display {
     pub(super) for_xauth: X11Display,
 }
 
+/// Why there is no display.
+struct NoDisplay {
+    level: Level,
+    why: &'static str,
+    /// Whether the client may write it into its own log.
+    tell: bool,
+}
+
+impl NoDisplay {
+    fn told(why: &'static str) -> Self {
+        Self { tell: true, ..Self::untold(why) }
+    }
+
+    fn untold(why: &'static str) -> Self {
+        Self { level: Level::Debug1, why, tell: false }
+    }
+}
+
 /// What a command finds of the client's side.
 #[derive(Debug, Default)]
 pub(super) struct Forwarded {
@@ -51,9 +69,9 @@ impl ServedLogin {
         session: u32,
         authentication: X11Authentication,
     ) -> Result<Option<Answer>, Over> {
-        if let Err(why) = self.x11_is_possible(session, &authentication) {
-            self.debug(&why);
-            return Ok(Some(not_listening(number, None)));
+        if let Err(NoDisplay { level, why, tell }) = self.x11_is_possible(session, &authentication) {
+            self.say(level, why.to_owned());
+            return Ok(Some(not_listening(number, tell.then(|| why.to_owned()))));
         }
         let effective = self.user.effective();
         let first = u16::try_from(effective.x11_display_offset).unwrap_or(u16::MAX);
@@ -61,24 +79,28 @@ impl ServedLogin {
         self.listen_for(number, For::Display { session, authentication }, bind)
     }
 
-    fn x11_is_possible(&mut self, number: u32, authentication: &X11Authentication) -> Result<(), String> {
+    fn x11_is_possible(&mut self, number: u32, authentication: &X11Authentication) -> Result<(), NoDisplay> {
         if !self.user.grants().x11_forwarding {
-            return Err("X11 forwarding disabled".to_owned());
+            let effective = self.user.effective();
+            return Err(match effective.x11_forwarding && !effective.disable_forwarding {
+                true => NoDisplay::told("X11 forwarding disabled by key options."),
+                false => NoDisplay::untold("X11 forwarding disabled in server configuration file."),
+            });
         }
         if !policy::is_x11_authentication(&authentication.protocol)
             || !policy::is_x11_authentication(&authentication.cookie)
         {
-            return Err("Invalid X11 forwarding data".to_owned());
+            return Err(NoDisplay { level: Level::Error, ..NoDisplay::untold("Invalid X11 forwarding data") });
         }
         let effective = self.user.effective();
         let (most, program) = (effective.max_sessions, effective.xauth_location.clone());
         // Inside of a new root it is another program, or none: xauth then fails, and X clients are refused.
         if program.as_deref().is_none_or(|program| self.user.chroot().is_none() && !Path::new(program).exists()) {
-            return Err("No xauth program; cannot forward X11.".to_owned());
+            return Err(NoDisplay::told("No xauth program; cannot forward X11."));
         }
-        match &self.sessions.open_or_begin(number, most).ok_or("no more sessions")?.display {
+        match &self.sessions.open_or_begin(number, most).ok_or(NoDisplay::untold("no more sessions"))?.display {
             None => Ok(()),
-            Some(_) => Err("X11 display already set.".to_owned()),
+            Some(_) => Err(NoDisplay::untold("X11 display already set.")),
         }
     }
 

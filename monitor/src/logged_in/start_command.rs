@@ -103,8 +103,7 @@ impl ServedLogin {
     fn unknown_subsystem(&mut self, name: &str) -> Refusal {
         let user = self.user.name();
         let text = format!("subsystem request for {name} by user {user} failed, subsystem not found");
-        self.connection.log(&Event::Said { level: Level::Info, text: text.clone() });
-        Refusal(text)
+        Refusal { level: Level::Info, why: text }
     }
 
     fn run(
@@ -123,8 +122,9 @@ impl ServedLogin {
             return Ok((Stage::ServesSftp, (LoggedInAnswer::ServeSftp { arguments }, Vec::new())));
         }
         let start = self.launch_start(choice, forwarded, terminal, from_client);
-        let (command, descriptors) =
-            self.launch(&start, terminal).map_err(|error| Refusal(format!("cannot start a command: {error}")))?;
+        let (command, descriptors) = self
+            .launch(&start, terminal)
+            .map_err(|error| Refusal::failed(format!("cannot start a command: {error}")))?;
         let stage = Stage::Runs { command, takes_signals: choice.takes_signals };
         Ok((stage, (LoggedInAnswer::Started { on_terminal: terminal.is_some() }, descriptors)))
     }

@@ -1,11 +1,12 @@
 //! What somebody who debugs (`LogLevel DEBUG`, `-d`) sees of a connection's course, in theirs' words.
 
+use events::Depth;
 use settings::values::{Choice as _, LogLevel};
 use wire::{Reader, WireError, msg};
 
-/// Whether anybody wants to see it.
-pub(crate) fn are_wanted(level: LogLevel) -> bool {
-    events::Level::named(level.word()).is_some_and(|level| level >= events::Level::Debug1)
+/// How deep somebody wants to look, if anybody does.
+pub(crate) fn wanted(level: LogLevel) -> Option<Depth> {
+    events::Level::named(level.word()).and_then(events::Level::depth)
 }
 
 /// A line for the messages that begin something; nothing for data, for answers, and for what cannot be read: that is

@@ -4,17 +4,17 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use events::session::Event as Record;
+use events::Depth;
 use ipc::phases::{ExchangeToSign, LoggedInAnswer, LoggedInRequest, ModpGroup, PrimeSizes};
 use settings::values::IpQos;
 use tokio::time::{Instant, timeout};
-use transport::{Event, Negotiated, Transport};
+use transport::{Event, Transport};
 
 use super::clock::Clock;
 use super::connection::{Connection, Received};
 use super::details;
 use super::ending::Ending;
-use super::monitor_link::{Asked, Heard, MonitorLink};
+use super::monitor_link::{Asked, Heard, LinkError, MonitorLink};
 use super::network::Network;
 
 /// Turns before other descriptors' readiness is looked up again, so that a busy direction never starves another.
@@ -98,6 +98,7 @@ impl EventLoop {
             self.ip_qos.interactive
         });
         self.show_title();
+        self.show_details()?;
         let sent = match self.network.poll_send(cx, &mut self.transport) {
             Poll::Ready(sent) => sent.map_err(Ending::Network)?,
             Poll::Pending => false,
@@ -149,6 +150,10 @@ impl EventLoop {
             handled = !self.held;
         }
         while !self.held && !self.link.has_said_much() {
+            if self.details {
+                self.transport.find_event()?;
+                self.show_details()?;
+            }
             let Some(event) = self.transport.next_event()? else { break };
             handled = true;
             if self.details {
@@ -172,12 +177,7 @@ impl EventLoop {
                     };
                     self.link.ask(&LoggedInRequest::SignRekey(exchange), Asked::Signature)?;
                 }
-                Event::NewKeys { .. } => {
-                    self.clock.has_new_keys();
-                    if self.details {
-                        self.show_algorithms()?;
-                    }
-                }
+                Event::NewKeys { .. } => self.clock.has_new_keys(),
                 Event::Disconnected { reason, text } => {
                     return Err(Ending::Disconnected { reason, text: text.to_owned() });
                 }
@@ -219,10 +219,9 @@ impl EventLoop {
         Ok(())
     }
 
-    fn show_algorithms(&self) -> Result<(), Ending> {
-        let lines = self.transport.negotiated().map(Negotiated::lines);
-        lines.into_iter().flatten().try_for_each(|text| self.link.record(Record::Debug { text }))?;
-        Ok(())
+    fn show_details(&mut self) -> Result<(), LinkError> {
+        let details = self.transport.take_details();
+        details.into_iter().try_for_each(|line| self.link.detail(Depth::of(line.depth), || line.text))
     }
 
     fn show_title(&mut self) {
@@ -233,6 +232,8 @@ impl EventLoop {
 
     /// Closes what is open, logs why, and tells the peer if it can still be told.
     async fn say_goodbye(&mut self, ending: &Ending) {
+        // A monitor that has gone writes no log.
+        let _ = self.show_details();
         self.connection.abandon(&mut self.link);
         let (sent, received) = self.network.transferred();
         for event in ending.events(sent, received) {
@@ -267,6 +268,6 @@ fn show(event: &Event<'_>, link: &MonitorLink) -> Result<(), Ending> {
         Event::Debug { text } => Some(format!("Remote: {text}")),
         _ => None,
     };
-    text.map_or(Ok(()), |text| link.record(Record::Debug { text }))?;
+    text.map_or(Ok(()), |text| link.detail(Depth::One, || text))?;
     Ok(())
 }

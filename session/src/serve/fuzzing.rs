@@ -54,7 +54,7 @@ pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) {
     let runtime = runtime.expect("a runtime");
     let _entered = runtime.enter();
     let (ours, theirs) = sys::fd::seqpacket_pair().expect("sockets");
-    let mut link = MonitorLink::new(Asking::over(ours)).expect("a link");
+    let mut link = MonitorLink::new(Asking::over(ours), None).expect("a link");
     sys::fd::set_nonblocking(theirs.as_fd(), true).expect("a socket that does not block");
     let mut monitor = Monitor { link: Answering::over(theirs), far_ends: Vec::new(), with_terminal: Vec::new() };
     let mut connection = Connection::new(terms(), IdleLimits::new(&[]));

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
+use events::Depth;
 use events::session::Event;
 use ipc::phases::{EndedHow, LoggedIn, LoggedInAnswer, LoggedInRequest};
 use ipc::{Asking, IpcError};
@@ -65,6 +66,8 @@ pub(crate) struct MonitorLink {
     kept: VecDeque<Heard>,
     /// Forwardings asked for since we last looked whether the monitor has said something.
     said: u32,
+    /// How deep somebody who debugs wants to look, if anybody does.
+    depth: Option<Depth>,
 }
 
 /// Requests in a row before the monitor's answers are looked at: it waits for nobody who does not take them.
@@ -86,8 +89,8 @@ impl std::fmt::Debug for End {
 
 impl MonitorLink {
     /// Needs the runtime to be entered.
-    pub(crate) fn new(asking: Asking<LoggedIn>) -> io::Result<Self> {
-        Ok(Self { end: watch(End(asking))?, awaited: VecDeque::new(), kept: VecDeque::new(), said: 0 })
+    pub(crate) fn new(asking: Asking<LoggedIn>, depth: Option<Depth>) -> io::Result<Self> {
+        Ok(Self { end: watch(End(asking))?, awaited: VecDeque::new(), kept: VecDeque::new(), said: 0, depth })
     }
 
     /// Says something that is not answered.
@@ -109,6 +112,14 @@ impl MonitorLink {
     /// Puts something into the log.
     pub(crate) fn record(&self, event: Event) -> Result<(), LinkError> {
         self.tell(&LoggedInRequest::Record(event))
+    }
+
+    /// Something for somebody who debugs, if one wants to see things so deep.
+    pub(crate) fn detail(&self, depth: Depth, text: impl FnOnce() -> String) -> Result<(), LinkError> {
+        if self.depth.is_none_or(|deepest| depth > deepest) {
+            return Ok(());
+        }
+        self.record(Event::Debug { depth, text: text() })
     }
 
     /// Asks; the answer comes through [`MonitorLink::poll_heard`].

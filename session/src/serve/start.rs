@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use events::Depth;
 use ipc::start::{self, SessionStart, SftpGranted};
 use ipc::{Asking, IpcError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -98,6 +99,7 @@ impl Told {
             terminal: start.granted.terminal,
             sftp,
             peer_is_openssh: transport.peer_version().is_some_and(is_openssh),
+            for_client_log: start.for_client_log,
             announced_host_keys: match transport.peer_version().is_some_and(cannot_hear_of_host_keys) {
                 true => Vec::new(),
                 false => start.announced_host_keys,
@@ -119,14 +121,17 @@ impl Ready {
     /// Puts the parts into the event loop. Needs the runtime to be entered.
     pub(crate) fn into_event_loop(self, link: OwnedFd) -> io::Result<(Runtime, EventLoop)> {
         let entered = self.runtime.enter();
+        let depth = details::wanted(self.settings.log_level);
+        let mut transport = self.transport;
+        transport.want_details(depth.map_or(0, Depth::number));
         let event_loop = EventLoop {
             network: Network::new(self.network)?,
-            link: MonitorLink::new(Asking::over(link))?,
-            transport: self.transport,
+            link: MonitorLink::new(Asking::over(link), depth)?,
+            transport,
             connection: Connection::new(self.terms, IdleLimits::new(&self.settings.channel_timeout)),
             clock: Clock::new(&self.settings),
             ip_qos: self.settings.ip_qos,
-            details: details::are_wanted(self.settings.log_level),
+            details: depth.is_some(),
             unmeasured: 0,
             held: false,
             user: self.user,

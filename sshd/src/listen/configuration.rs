@@ -66,7 +66,7 @@ impl Start<'_> {
     /// Checks everything that the configuration names, and makes it ready for monitors.
     pub(crate) fn check(&self, loaded: Loaded) -> Result<Read, Failure> {
         let global = loaded.settings.global();
-        let mut said = self.details();
+        let mut said = self.details(&loaded);
         let keys = host_keys::load(&global);
         said.extend(keys.said);
         if keys.usable.is_empty() {
@@ -145,14 +145,13 @@ impl Start<'_> {
     }
 
     /// Lines that audit tools look for under `-d` and `-dd`.
-    fn details(&self) -> Vec<Event> {
+    fn details(&self, loaded: &Loaded) -> Vec<Event> {
         let version = format!("sshd version OpenSSH_10.5, Bulkhead {}", env!("CARGO_PKG_VERSION"));
         let file = self.command_line.configuration_file().unwrap_or_else(|| PathBuf::from("none"));
         let file = format!("load_server_config: filename {}", file.display());
-        [(Level::Debug1, version), (Level::Debug2, file)]
-            .map(|(level, text)| Event::Said { level, text })
-            .into_iter()
-            .collect()
+        let lines = load::in_words(loaded).map(|text| (Level::Debug3, text));
+        let said = [(Level::Debug1, version), (Level::Debug2, file)].into_iter().chain(lines);
+        said.map(|(level, text)| Event::Said { level, text }).collect()
     }
 }
 

@@ -37,6 +37,12 @@ impl Scene<'_> {
     }
 
     fn on_line(&self, credential: &Credential, line: &Line, place: &str, steps: &mut Vec<Step>) -> Option<Demands> {
+        let authority = credential.certificate().map(keys::Certificate::authority);
+        if line.key == *authority.unwrap_or(credential.key()) {
+            let key = shown_key(&line.key, FingerprintHash::Sha256);
+            let options = Restrictions::of_line(&line.options).key_options();
+            steps.push(Step::LineMatches { place: place.to_owned(), key, options });
+        }
         match credential {
             Credential::Key(key) if line.key == *key => self.key_on_line(line, place, steps),
             Credential::Certificate(certificate) if line.key == *certificate.authority() => {

@@ -153,6 +153,19 @@ impl Channel {
         }
     }
 
+    /// The peer's number for it.
+    pub(crate) fn peer_number(&self) -> u32 {
+        self.peer
+    }
+
+    /// What it is, whatever stands behind it.
+    pub(crate) fn kind_name(&self) -> &str {
+        match &self.purpose {
+            Purpose::Session(_) => "server-session",
+            Purpose::Forwarding(what) => what.type_name(),
+        }
+    }
+
     /// Whether somebody works at a terminal.
     pub(crate) fn has_terminal(&self) -> bool {
         self.session().is_some_and(|session| session.terminal.is_some())

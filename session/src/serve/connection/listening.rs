@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
-use events::ForwardingKind;
+use events::{Depth, ForwardingKind};
 use ipc::forwarding::{LONGEST_NAME, ListenOn};
 use ipc::phases::LoggedInRequest;
 use wire::{Reader, WireError, Write, msg};
@@ -131,6 +131,12 @@ impl Connection {
             self.reply_to_global_request(want_reply, None);
             return Ok(());
         }
+        link.detail(Depth::One, || match &on {
+            ListenOn::Tcp { host, port } => {
+                format!("server_input_global_request: tcpip-forward listen {host} port {port}")
+            }
+            ListenOn::Path(path) => format!("server_input_global_request: streamlocal-forward listen path {path}"),
+        })?;
         let number = self.listening.new_number();
         link.ask_for_forwarding(&LoggedInRequest::Listen { number, on: on.clone() })?;
         self.listening.asked = Some(ListenAsked { number, on, want_reply });
@@ -191,19 +197,14 @@ impl Connection {
 
     /// The monitor has not.
     pub(super) fn does_not_listen(&mut self, number: u32, tell: Option<String>) -> Result<(), LinkError> {
+        if let Some(words) = tell {
+            self.outbox.debug(&words);
+        }
         if self.asked_for_session(number).is_some() {
             self.socket_for_session(number, false);
             return Ok(());
         }
         let asked = self.take_asked(number)?;
-        if let Some(words) = tell {
-            self.outbox.add(|payload| {
-                payload.put_u8(msg::SSH_MSG_DEBUG);
-                payload.put_boolean(false);
-                payload.put_string(words);
-                payload.put_string("");
-            });
-        }
         self.reply_to_global_request(asked.want_reply, None);
         Ok(())
     }
@@ -243,14 +244,14 @@ impl Connection {
     }
 
     /// Takes in whoever has connected, and asks the peer to take them; true if there was anybody.
-    pub(super) fn accept(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn accept(&mut self, cx: &mut Context<'_>, link: &MonitorLink) -> Result<bool, LinkError> {
         let Self { listening: Listening { forwards, is_full, unanswered, .. }, channels, outbox, .. } = self;
         let mut accepted_any = false;
         for forward in forwards {
             for listener in &forward.listeners {
                 for _ in 0..ACCEPTED_PER_TURN {
                     if *is_full || *unanswered >= MOST_UNANSWERED {
-                        return accepted_any;
+                        return Ok(accepted_any);
                     }
                     if forward.is_spent {
                         break;
@@ -262,6 +263,9 @@ impl Connection {
                         Poll::Ready(Accepted::Nobody) => {}
                         Poll::Ready(Accepted::Somebody { socket, address, port }) => {
                             let (kind, place) = kind_and_place(&forward.what);
+                            link.detail(Depth::One, || {
+                                format!("new {} for {place}, connect from {address} port {port}", kind.name())
+                            })?;
                             let what = Forwarded::new(kind, place);
                             let ends = StreamEnds::socket(socket);
                             let Some(number) = channels.reserve(Awaited::FromPeer { ends, what }) else { continue };
@@ -274,7 +278,7 @@ impl Connection {
                 }
             }
         }
-        accepted_any
+        Ok(accepted_any)
     }
 
     /// SSH_MSG_CHANNEL_OPEN_CONFIRMATION

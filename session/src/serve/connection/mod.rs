@@ -29,11 +29,12 @@ mod window;
 use std::task::Context;
 use std::time::Duration;
 
+use events::Depth;
 use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest};
 use tokio::time::Instant;
 use wire::{Reader, WireError, Write, msg};
 
-use self::channel::Channel;
+use self::channel::{Channel, Said};
 use self::host_keys::HostKeys;
 pub(crate) use self::idle::IdleLimits;
 use self::listening::Listening;
@@ -64,6 +65,8 @@ pub(crate) struct Terms {
     pub(crate) sftp: Option<sftp::Client>,
     /// Whether the peer's identification says that it is OpenSSH: it understands `eow@openssh.com`.
     pub(crate) peer_is_openssh: bool,
+    /// What the client may write into a log of its own.
+    pub(crate) for_client_log: Vec<String>,
     /// The blobs of the host keys that the peer is told of.
     pub(crate) announced_host_keys: Vec<Vec<u8>>,
 }
@@ -100,6 +103,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(mut terms: Terms, idle: IdleLimits) -> Self {
         let host_keys = std::mem::take(&mut terms.announced_host_keys);
+        let for_client_log = std::mem::take(&mut terms.for_client_log);
         let tuning = Tuning { round_trip: None, budget: Budget::of(terms.free_memory) };
         let mut connection = Self {
             terms,
@@ -116,6 +120,7 @@ impl Connection {
             title_is_new: true,
         };
         connection.announce_host_keys(&host_keys);
+        for_client_log.into_iter().for_each(|text| connection.outbox.debug(&text));
         connection
     }
 
@@ -171,10 +176,12 @@ impl Connection {
         match number {
             msg::SSH_MSG_CHANNEL_OPEN_CONFIRMATION => {
                 self.peer_has_opened(recipient, reader)?;
+                link.detail(Depth::Two, || format!("channel {recipient}: open confirm"))?;
                 return Ok(Received::Done);
             }
             msg::SSH_MSG_CHANNEL_OPEN_FAILURE => {
                 self.peer_has_not_opened(recipient)?;
+                link.detail(Depth::One, || format!("channel {recipient}: open failed"))?;
                 return Ok(Received::Done);
             }
             _ => {}
@@ -206,10 +213,12 @@ impl Connection {
             }
             msg::SSH_MSG_CHANNEL_EOF => {
                 reader.finish().map_err(malformed)?;
+                link.detail(Depth::Two, || format!("channel {recipient}: rcvd eof"))?;
                 channel.peer_sends_no_more();
             }
             msg::SSH_MSG_CHANNEL_CLOSE => {
                 reader.finish().map_err(malformed)?;
+                link.detail(Depth::Two, || format!("channel {recipient}: rcvd close"))?;
                 channel.peer_closes();
                 self.title_is_new = true;
             }
@@ -235,8 +244,8 @@ impl Connection {
             Heard::Answer(Asked::HostKeyProofs, answer, _) => self.host_keys_proven(answer),
             Heard::Answer(..) => Err(LinkError::Unasked),
             Heard::OfForwarding(answer, descriptors) => match answer {
-                LoggedInAnswer::Connected { number } => self.connected(number, descriptors),
-                LoggedInAnswer::NotConnected { number, why } => self.not_connected(number, why),
+                LoggedInAnswer::Connected { number } => self.connected(number, descriptors, link),
+                LoggedInAnswer::NotConnected { number, why } => self.not_connected(number, why, link),
                 LoggedInAnswer::Listening { number, port, .. } => self.listens(number, port, descriptors, link),
                 LoggedInAnswer::NotListening { number, tell } => self.does_not_listen(number, tell),
                 _ => Err(LinkError::Unasked),
@@ -262,14 +271,16 @@ impl Connection {
         link: &mut MonitorLink,
     ) -> Result<bool, LinkError> {
         let mut moved = self.send_answers(packets);
-        moved |= self.accept(cx);
+        moved |= self.accept(cx, link)?;
         self.stop_what_is_spent(link)?;
         let end = self.channels.end();
         let first = self.first_turn.checked_rem(end).unwrap_or(0);
         self.first_turn = first.wrapping_add(1);
         for number in (first..end).chain(0..first) {
             let Some(channel) = self.channels.find(number) else { continue };
+            let said_before = channel.we_said;
             let moved_here = channel.pump(cx, packets, &mut self.outbox, link);
+            show_what_was_said(number, said_before, channel, link)?;
             self.idle.attend(channel, moved_here);
             moved |= moved_here;
             if channel.we_said.close {
@@ -290,6 +301,10 @@ impl Connection {
     fn forget(&mut self, number: u32, link: &mut MonitorLink) -> Result<(), LinkError> {
         let Some(over) = self.channels.remove(number) else { return Ok(()) };
         self.tuning.budget.give_back(over.window_growth());
+        link.detail(Depth::One, || {
+            let left = self.channels.iter().count();
+            format!("channel {number}: free: {}, nchannels {left}", over.kind_name())
+        })?;
         over.account().map_or(Ok(()), |event| link.record(event))
     }
 
@@ -369,6 +384,18 @@ impl Connection {
         self.channels.quiet();
         self.channels.iter_mut().for_each(Channel::quiet);
     }
+}
+
+/// For somebody who debugs.
+fn show_what_was_said(number: u32, before: Said, channel: &Channel, link: &MonitorLink) -> Result<(), LinkError> {
+    let now = channel.we_said;
+    if now.eof && !before.eof {
+        link.detail(Depth::Two, || format!("channel {number}: send eof"))?;
+    }
+    if now.close && !before.close {
+        link.detail(Depth::Two, || format!("channel {number}: send close for remote id {}", channel.peer_number()))?;
+    }
+    Ok(())
 }
 
 /// Memory for a packet that had to wait, in bytes, that is worth keeping.

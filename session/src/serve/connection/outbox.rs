@@ -3,6 +3,8 @@
 //! While a packet of the peer is looked at it lies in the transport's buffer, so the transport cannot be written to at
 //! the same time: answers wait here for a moment. The memory is used again and again.
 
+use wire::{Write, msg};
+
 use super::packets::Packets;
 
 /// A list of payloads, one behind the other.
@@ -20,6 +22,16 @@ impl Outbox {
     pub(crate) fn add(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
         put(&mut self.payloads);
         self.ends.push(self.payloads.len());
+    }
+
+    /// SSH_MSG_DEBUG (RFC 4253 section 11.3): clients show it to those who debug, as `ssh -v` does.
+    pub(crate) fn debug(&mut self, text: &str) {
+        self.add(|payload| {
+            payload.put_u8(msg::SSH_MSG_DEBUG);
+            payload.put_boolean(false);
+            payload.put_string(text);
+            payload.put_string("");
+        });
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -5,7 +5,7 @@
 
 use std::os::fd::OwnedFd;
 
-use events::ForwardingKind;
+use events::{Depth, ForwardingKind};
 use ipc::forwarding::{ConnectTo, LONGEST_NAME};
 use ipc::phases::{LoggedInRequest, NotConnected, Originator};
 use wire::{Reader, WireError, msg};
@@ -31,6 +31,10 @@ impl Connection {
         link: &mut MonitorLink,
     ) -> Result<(), Ending> {
         let (host, port, originator) = address(rest).map_err(|why| Ending::malformed("direct-tcpip", why))?;
+        let Originator { address: from, port: from_port } = &originator;
+        link.detail(Depth::One, || {
+            format!("server_request_direct_tcpip: originator {from} port {from_port}, target {host} port {port}")
+        })?;
         let what = Forwarded::new(ForwardingKind::DirectTcpip, host_and_port(&host, port));
         self.ask_to_connect(peer, what, ConnectTo::Tcp { host, port }, originator, link)
     }
@@ -43,6 +47,10 @@ impl Connection {
         link: &mut MonitorLink,
     ) -> Result<(), Ending> {
         let (path, originator) = path(rest).map_err(|why| Ending::malformed("direct-streamlocal", why))?;
+        let Originator { address: from, port: from_port } = &originator;
+        link.detail(Depth::One, || {
+            format!("server_request_direct_streamlocal: originator {from} port {from_port}, target {path}")
+        })?;
         let what = Forwarded::new(ForwardingKind::DirectStreamlocal, path.clone());
         self.ask_to_connect(peer, what, ConnectTo::Path(path), originator, link)
     }
@@ -86,7 +94,12 @@ impl Connection {
     }
 
     /// The monitor has reached it.
-    pub(super) fn connected(&mut self, number: u32, descriptors: Vec<OwnedFd>) -> Result<(), LinkError> {
+    pub(super) fn connected(
+        &mut self,
+        number: u32,
+        descriptors: Vec<OwnedFd>,
+        link: &MonitorLink,
+    ) -> Result<(), LinkError> {
         let (peer, what, layer) = self.wanted_by_peer(number)?;
         let nature = if layer.is_some() { Nature::Packets } else { Nature::Socket };
         let socket = descriptors.into_iter().next().and_then(|socket| Descriptor::new(socket, nature).ok());
@@ -94,6 +107,7 @@ impl Connection {
             refuse(peer, msg::SSH_OPEN_RESOURCE_SHORTAGE, "open failed", &mut self.outbox);
             return Ok(());
         };
+        link.detail(Depth::One, || format!("channel {number}: connected to {}", what.place))?;
         let channel = match layer {
             None => Channel::for_connection(peer, StreamEnds::socket(socket), what),
             Some(layer) => Channel::for_device(peer, TunnelEnd::new(socket, layer), what),
@@ -104,8 +118,17 @@ impl Connection {
     }
 
     /// The monitor has not.
-    pub(super) fn not_connected(&mut self, number: u32, why: NotConnected) -> Result<(), LinkError> {
-        let (peer, ..) = self.wanted_by_peer(number)?;
+    pub(super) fn not_connected(
+        &mut self,
+        number: u32,
+        why: NotConnected,
+        link: &MonitorLink,
+    ) -> Result<(), LinkError> {
+        let (peer, what, _) = self.wanted_by_peer(number)?;
+        link.detail(Depth::One, || match &why {
+            NotConnected::Prohibited => format!("channel {number}: {} is not permitted", what.place),
+            NotConnected::Failed(words) => format!("channel {number}: connection failed: {words}"),
+        })?;
         match why {
             NotConnected::Prohibited => {
                 refuse(peer, msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed", &mut self.outbox);

@@ -3,8 +3,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-use events::Level;
 use events::session::Event;
+use events::{Depth, Level};
 use ipc::phases::{LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
 use wire::Reader;
 
@@ -47,11 +47,37 @@ impl Connection {
         let name = reader.string().map_err(malformed)?;
         let want_reply = reader.boolean().map_err(malformed)?;
         let request = Request::parse(name, reader).map_err(malformed)?;
+        self.show_request(number, name, &request, link)?;
         let reply = self.request(number, request, want_reply, link)?;
         if let (Reply::Now(success), true, Some(channel)) = (reply, want_reply, self.channels.find(number)) {
             channel.reply(success, &mut self.outbox);
         }
         Ok(())
+    }
+
+    /// For somebody who debugs.
+    fn show_request(
+        &mut self,
+        number: u32,
+        name: &[u8],
+        request: &Request<'_>,
+        link: &MonitorLink,
+    ) -> Result<(), LinkError> {
+        let Some(session) = self.channels.find(number).and_then(|channel| channel.session()) else { return Ok(()) };
+        link.detail(Depth::One, || {
+            format!("session_input_channel_req: session {} req {}", session.number, shown(name))
+        })?;
+        match request {
+            Request::Environment { name, value } => link.detail(Depth::Two, || {
+                let accepted = std::str::from_utf8(name).is_ok_and(|name| is_accepted(&self.terms.accept_env, name));
+                match accepted {
+                    true => format!("Setting env {}: {}={}", session.environment.len(), shown(name), shown(value)),
+                    false => format!("Ignoring env request {}: disallowed name", shown(name)),
+                }
+            }),
+            Request::Unknown => link.detail(Depth::One, || format!("session {}: unknown request", session.number)),
+            _ => Ok(()),
+        }
     }
 
     fn request(
@@ -72,6 +98,7 @@ impl Connection {
         match request {
             Request::Terminal { term, size, modes } if preparing => {
                 if !self.terms.terminal {
+                    link.detail(Depth::One, || "Allocating a pty not permitted for this connection.".to_owned())?;
                     return Ok(Reply::Now(false));
                 }
                 let term = term.get(..term.floor_char_boundary(LONGEST_TERM)).unwrap_or_default().to_owned();
@@ -226,11 +253,21 @@ fn set_variable(accepted: &[String], environment: &mut Vec<(String, String)>, na
     let usable = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
     let room = environment.len() < MOST_VARIABLES
         && length_of(environment).saturating_add(name.len()).saturating_add(value.len()) <= LARGEST_START;
-    let accept = accepted.iter().any(|pattern| settings::pattern::matches_pattern(name, pattern));
+    let accept = is_accepted(accepted, name);
     if usable && room && accept {
         environment.push((name.to_owned(), value.to_owned()));
     }
     usable && room && accept
+}
+
+fn is_accepted(accepted: &[String], name: &str) -> bool {
+    accepted.iter().any(|pattern| settings::pattern::matches_pattern(name, pattern))
+}
+
+/// As much of what a client sends as is shown.
+fn shown(bytes: &[u8]) -> String {
+    const LONGEST: usize = 256;
+    String::from_utf8_lossy(bytes.get(..LONGEST.min(bytes.len())).unwrap_or_default()).into_owned()
 }
 
 fn length_of(environment: &[(String, String)]) -> usize {

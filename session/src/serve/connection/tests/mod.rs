@@ -66,6 +66,7 @@ pub(super) struct FakeCommand {
 
 pub(super) fn terms() -> Terms {
     Terms {
+        for_client_log: Vec::new(),
         rates: Default::default(),
         max_sessions: 2,
         accept_env: vec!["LANG".to_owned()],
@@ -97,7 +98,7 @@ impl Bench {
         let (ours, theirs) = sys::fd::seqpacket_pair().unwrap();
         Self {
             connection: Connection::new(terms, IdleLimits::new(timeouts)),
-            link: MonitorLink::new(Asking::over(ours)).unwrap(),
+            link: MonitorLink::new(Asking::over(ours), None).unwrap(),
             monitor: Answering::over(theirs),
             wire: Wire { packets: Vec::new(), wants_data: true },
         }
