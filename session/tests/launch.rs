@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use ipc::start::{Greeting, LINK, LastWords, LaunchStart};
+use ipc::start::{Greeting, LINK, LastWords, LaunchStart, RcFile};
 use sys::process::{Ended, Program};
 
 /// What a launched command wrote and how it ended.
@@ -122,9 +122,10 @@ fn some_launches_only_say_something() {
 fn the_first_rc_file_that_exists_runs_before_the_command() {
     let directory = std::env::temp_dir().join(format!("launch-test-{}", std::process::id()));
     std::fs::create_dir(&directory).expect("a directory");
-    let file = |name: &str| directory.join(name).to_str().expect("UTF-8").to_owned();
-    std::fs::write(file("first"), "echo first; cat; exit 9").expect("written");
-    std::fs::write(file("second"), "echo second").expect("written");
+    let path = |name: &str| directory.join(name).to_str().expect("UTF-8").to_owned();
+    let file = |name: &str| RcFile { path: path(name), by_the_users_shell: false };
+    std::fs::write(path("first"), "echo first; cat; exit 9").expect("written");
+    std::fs::write(path("second"), "echo second").expect("written");
     let mut start = script("echo command");
     start.rc_files = vec![file("missing"), file("first"), file("second")];
     let outcome = launch(&start);

@@ -217,12 +217,21 @@ pub struct LaunchStart {
     pub greeting: Greeting,
     /// X11 forwarding: what the programs need to reach the client's display.
     pub x11: Option<X11Display>,
-    /// The first of these files that exists is run by `/bin/sh` before (sshd(8), "SSHRC").
-    pub rc_files: Vec<String>,
+    /// The first of these files that exists is run before (sshd(8), "SSHRC").
+    pub rc_files: Vec<RcFile>,
     /// What stands on standard error before the command begins; may be empty.
     pub warning: String,
     /// Nothing is executed, these words are all there is.
     pub only_say: Option<LastWords>,
+}
+
+/// A file of commands for `/bin/sh`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RcFile {
+    /// Its path.
+    pub path: String,
+    /// The user has written it: only a user whose shell takes commands may have it run.
+    pub by_the_users_shell: bool,
 }
 
 /// A forwarded X11 display, for xauth(1).

@@ -22,15 +22,34 @@ pub fn key_environment(effective: &Effective, restrictions: &Restrictions) -> Ve
 /// Longest `~/.ssh/environment` in lines; what stands behind them is not read.
 const MOST_LINES: usize = 1000;
 
-/// The variables of `~/.ssh/environment` that PermitUserEnvironment lets through: `NAME=value` on each line, without
-/// quotes; empty lines and comments are skipped, and so are lines that are nothing of this.
+/// What `~/.ssh/environment` comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct UserVariables {
+    /// Those that PermitUserEnvironment lets through.
+    pub permitted: Vec<(String, String)>,
+    /// Numbers of lines that are no variable, no comment and not empty, from 1.
+    pub bad_lines: Vec<usize>,
+}
+
+/// The variables of `~/.ssh/environment`: `NAME=value` on each line, without quotes; empty lines and comments are
+/// skipped.
 #[must_use]
-pub fn user_environment(effective: &Effective, text: &[u8]) -> Vec<(String, String)> {
-    let lines = text.split(|byte| *byte == b'\n').take(MOST_LINES).filter_map(|line| std::str::from_utf8(line).ok());
-    let said = lines.map(|line| line.trim_start_matches([' ', '\t'])).filter(|line| !line.starts_with('#'));
-    let variables = said.filter_map(|line| line.split_once('='));
-    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    variables.filter(|(name, _)| is_permitted(effective, name)).map(owned).collect()
+pub fn user_environment(effective: &Effective, text: &[u8]) -> UserVariables {
+    let mut variables = UserVariables::default();
+    for (number, line) in (1..=MOST_LINES).zip(text.split(|byte| *byte == b'\n')) {
+        let line = line.trim_ascii_start();
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        match std::str::from_utf8(line).ok().and_then(|line| line.split_once('=')) {
+            Some((name, value)) if is_permitted(effective, name) => {
+                variables.permitted.push((name.to_owned(), value.to_owned()));
+            }
+            Some(_) => {}
+            None => variables.bad_lines.push(number),
+        }
+    }
+    variables
 }
 
 fn is_permitted(effective: &Effective, name: &str) -> bool {

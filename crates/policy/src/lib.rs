@@ -45,7 +45,7 @@ mod verdict;
 pub use account::account_gates;
 pub use chroot::{ComponentFacts, ComponentUnreachable, chroot_components, components_of};
 pub use delay::{failure_delay, remaining_delay};
-pub use environment::{accepts_client_variable, key_environment, user_environment};
+pub use environment::{UserVariables, accepts_client_variable, key_environment, user_environment};
 pub use facts::{AccountFacts, ConnectionFacts, Now, PathFacts, PathKind, ShellState};
 pub use forwarding::{BindTo, NoForwarding, TunnelLayer, bind_to, is_x11_authentication};
 pub use grants::{ForwardingGrant, Grants, TunnelGrant, grants, internal_sftp_arguments};

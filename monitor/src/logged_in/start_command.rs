@@ -3,11 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use events::Level;
 use events::monitor::Event;
 use ipc::phases::{LoggedInAnswer, Wanted};
-use ipc::start::{Greeting, LastWords, LaunchStart, SftpGranted};
+use ipc::start::{Greeting, LastWords, LaunchStart, RcFile, SftpGranted};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use policy::UserVariables;
 use settings::values::UserEnvironment;
 use sys::process::Child;
 
@@ -141,6 +144,9 @@ impl ServedLogin {
         let effective = user.effective();
         let accepted: Vec<(String, String)> =
             from_client.iter().filter(|(name, _)| policy::accepts_client_variable(effective, name)).cloned().collect();
+        let (file, from_file) = self.environment_file();
+        let bad_line = |number: &usize| format!("Bad line {number} in {file}\n");
+        let bad_lines: String = from_file.bad_lines.iter().map(bad_line).collect();
         let from_pam = self.for_session.pam.as_ref().map(PamSession::environment);
         let credential_cache = self.for_session.tickets.as_ref().map(CredentialCache::variable);
         let environment = Environment::of(&Ingredients {
@@ -153,7 +159,7 @@ impl ServedLogin {
             from_client: &accepted,
             forwarded: &forwarded.variables,
             from_key: user.key_environment(),
-            from_file: &self.environment_file(),
+            from_file: &from_file.permitted,
             from_pam: from_pam.as_deref(),
             credential_cache: credential_cache.as_deref(),
             exposed_file: self.for_session.exposed.as_ref().map(AuthInfoFile::path),
@@ -172,7 +178,7 @@ impl ServedLogin {
             home: user.home().to_owned(),
             shell: if changes_password { PASSWD.to_owned() } else { user.shell().to_owned() },
             arguments: arguments(user.shell(), &choice.runs),
-            warning: if changes_password { format!("{EXPIRED}{CHANGE_NOW}") } else { String::new() },
+            warning: if changes_password { format!("{EXPIRED}{CHANGE_NOW}") } else { bad_lines },
             environment: environment.into_strings(),
             terminal: terminal.is_some(),
             greeting: match terminal {
@@ -185,25 +191,30 @@ impl ServedLogin {
         }
     }
 
-    /// `~/.ssh/environment`, read with the user's own rights.
-    fn environment_file(&self) -> Vec<(String, String)> {
+    /// `~/.ssh/environment` and its name, read with the user's own rights and inside the login's root directory.
+    fn environment_file(&self) -> (String, UserVariables) {
         let effective = self.user.effective();
-        if effective.permit_user_environment == UserEnvironment::No {
-            return Vec::new();
-        }
         let path = format!("{}/.ssh/environment", self.user.home());
+        if effective.permit_user_environment == UserEnvironment::No {
+            return (path, UserVariables::default());
+        }
         let mut text = Vec::new();
-        let read = || File::open(&path).and_then(|file| file.take(LONGEST_ENVIRONMENT).read_to_end(&mut text));
+        let open = || match self.user.chroot() {
+            Some(root) => open_in_root(root, &path),
+            None => File::options().read(true).custom_flags(NO_WAITING.bits()).open(&path),
+        };
+        let read = || open().and_then(|file| file.take(LONGEST_ENVIRONMENT).read_to_end(&mut text));
         // Most users have none.
         let _ = sys::identity::as_user(self.user.identity(), read);
-        policy::user_environment(effective, &text)
+        (path, policy::user_environment(effective, &text))
     }
 
     /// The user's own file wins over the system's; where it may not be run, the system's is.
-    fn rc_files(&self, choice: &Choice) -> Vec<String> {
-        let own = format!("{}/.ssh/rc", self.user.home());
+    fn rc_files(&self, choice: &Choice) -> Vec<RcFile> {
+        let own = RcFile { path: format!("{}/.ssh/rc", self.user.home()), by_the_users_shell: true };
         let own = (self.user.runs_user_rc() && choice.takes_user_rc).then_some(own);
-        own.into_iter().chain([settings::paths::in_sysconfdir("sshrc")]).collect()
+        let of_the_system = RcFile { path: settings::paths::in_sysconfdir("sshrc"), by_the_users_shell: false };
+        own.into_iter().chain([of_the_system]).collect()
     }
 
     /// Starts `sshd-launch` on the terminal, or on three new pipes whose other ends are returned.
@@ -244,8 +255,19 @@ fn no_terminal() -> LastWords {
     LastWords { text, on_standard_error: true, exit_status: 1 }
 }
 
+/// For a pipe in place of a file: nobody has to write into it before things go on.
+const NO_WAITING: OFlag = OFlag::O_NONBLOCK;
+
 /// Most of `~/.ssh/environment` that is read, in bytes.
 const LONGEST_ENVIRONMENT: u64 = 1024 * 1024;
+
+/// A file as the user will find it there: no link leads out.
+fn open_in_root(root: &str, path: &str) -> io::Result<File> {
+    let root = File::open(root)?;
+    let how =
+        OpenHow::new().flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | NO_WAITING).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    Ok(openat2(root, path, how)?.into())
+}
 
 /// While this file exists only root gets more than its text.
 const NO_LOGIN: &str = "/etc/nologin";

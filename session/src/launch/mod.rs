@@ -76,14 +76,14 @@ fn launch() -> Result<ExitCode, LaunchError> {
     if let Some(identity) = &start.identity {
         sys::identity::become_for_ever(identity).map_err(LaunchError::Identity)?;
     }
-    go_home(&start);
     if let Some(words) = &start.only_say {
         return Ok(say_and_end(words));
     }
+    greeting::show(&start.greeting, Path::new(&start.home));
     // Nothing can be done when it cannot be written.
     let _ = io::stderr().write_all(start.warning.as_bytes());
+    go_home(&start);
     rc_files::run_first(&start);
-    greeting::show(&start.greeting, Path::new(&start.home));
     Err(exec(&start))
 }
 

@@ -118,8 +118,12 @@ impl Connection {
             }
             Request::WindowChange(size) => Ok(Reply::Now(change_size(session, size))),
             Request::Signal(name) => Ok(Reply::Now(signal(session, name, link)?)),
-            // A break on a pseudo-terminal does nothing.
-            Request::Break => Ok(Reply::Now(session.terminal.is_some())),
+            // Linux has no break on a pseudo-terminal: what theirs asks for, tcsendbreak(3), succeeds and does nothing. As
+            // theirs, who asks before something runs on the terminal hears no.
+            Request::Break => {
+                let running = matches!(session.stage, Stage::Running { .. });
+                Ok(Reply::Now(running && session.terminal.is_some()))
+            }
             Request::Terminal { .. }
             | Request::Environment { .. }
             | Request::Start(_)
