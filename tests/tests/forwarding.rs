@@ -271,14 +271,19 @@ fn what_is_not_permitted_is_refused_with_theirs_words() {
         ("DisableForwarding yes", "port-forwarding", "refused local port forward: originator ", None),
         ("", "restrict", "refused local port forward: originator ", None),
         ("", "no-port-forwarding", "refused local port forward: originator ", None),
-        (elsewhere, "", "Received request to connect to host 127.0.0.1 port ", Some("host localhost port ")),
+        (elsewhere, "", " to connect to host 127.0.0.1 port ", Some("host localhost port ")),
         (
             "",
             "permitopen=\"127.0.0.1:1\",permitlisten=\"1\"",
-            "Received request to connect to host 127.0.0.1 port ",
+            " to connect to host 127.0.0.1 port ",
             Some("host localhost port "),
         ),
-        ("PermitOpen none\nPermitListen none", "", "Received request to connect to host", Some("but the request was")),
+        (
+            "PermitOpen none\nPermitListen none",
+            "",
+            "Received request from 127.0.0.1 port ",
+            Some("but the request was"),
+        ),
     ] {
         let server = Server::any(configuration);
         restrict_key(&server, options);
@@ -360,6 +365,20 @@ fn the_stricter_wins_and_what_all_permit_works() {
     let _client = Forwarding::start(&server, &["-R", &format!("{remote}:127.0.0.1:{service}")]);
     wait_until("it listens", || is_alive(remote));
     fs::remove_file(listener).unwrap();
+}
+
+/// An administrator finds the address that somebody has, also where another address of the same request is free.
+#[test]
+fn addresses_that_cannot_be_listened_on_are_told() {
+    let server = Server::any("");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port();
+    server.ssh(&["-R", &format!("{port}:127.0.0.1:9")], "true");
+    server.wait_for_log(&format!("bind [127.0.0.1]:{port}: Address already in use"));
+    drop(taken);
+    let free = server.ssh(&["-oExitOnForwardFailure=yes", "-R", &format!("{port}:127.0.0.1:9")], "true");
+    assert!(free.status.success(), "{free:?}");
+    assert_eq!(server.log().matches(&format!("bind [127.0.0.1]:{port}: ")).count(), 1);
 }
 
 #[test]

@@ -178,14 +178,34 @@ pub enum ForwardingAnswer {
         file: Option<SocketFile>,
         /// How many sockets: 1 to [`MOST_SOCKETS`].
         sockets: u8,
+        /// Addresses of the same request that cannot be listened on.
+        failed: Vec<NotBound>,
     },
     /// Nobody listens.
     NotListening {
         /// The number of its request.
         number: u32,
-        /// A line for the log.
-        why: String,
+        /// For the log.
+        why: Vec<NotBound>,
     },
+}
+
+/// An address, or a path, that cannot be listened on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotBound {
+    /// A line for the log.
+    pub line: String,
+    /// Whether it was the last that there was to try. One before it may belong to an address family that the kernel does
+    /// not have.
+    pub last: bool,
+}
+
+impl NotBound {
+    /// There was nothing else to try.
+    #[must_use]
+    pub fn last(line: String) -> Self {
+        Self { line, last: true }
+    }
 }
 
 impl ForwardingAnswer {

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use events::Level;
 use events::monitor::Event;
 use ipc::forwarding::{
-    Bind, BindHost, ConnectTo, Forwarding, ForwardingAnswer, ForwardingRequest, LONGEST_SOCKET_PATH, ListenOn, Reach,
-    SocketFile, X11Authentication,
+    Bind, BindHost, ConnectTo, Forwarding, ForwardingAnswer, ForwardingRequest, LONGEST_SOCKET_PATH, ListenOn,
+    MOST_SOCKETS, NotBound, Reach, SocketFile, X11Authentication,
 };
 use ipc::phases::{LoggedInAnswer, NotConnected, Originator};
 use ipc::start::{Families, ForwardStart};
@@ -145,7 +145,10 @@ impl ServedLogin {
                 format!("refused streamlocal port forward: {from}, target {}", shown(path))
             }
             (ConnectTo::Tcp { host, port }, _) => {
-                format!("Received request to connect to host {} port {port}, but the request was denied.", shown(host))
+                let (peer, host) = (&self.connection.facts.peer, shown(host));
+                format!(
+                    "Received request from {peer} to connect to host {host} port {port}, but the request was denied."
+                )
             }
             (ConnectTo::Path(path), _) => {
                 format!("Received request to connect to path {}, but the request was denied.", shown(path))
@@ -301,21 +304,24 @@ impl ServedLogin {
                 self.say(Level::Error, unreached(&to, found, &why));
                 not_connected(number, NotConnected::Failed(why))
             }
-            ForwardingAnswer::Listening { number, port, file, sockets } => match forwards.listening.get_mut(&number) {
-                Some(listening) if !listening.answered && file.as_ref().is_none_or(is_plausible) => {
-                    listening.answered = true;
-                    listening.file.clone_from(&file);
-                    let what = listening.what.clone();
-                    self.helper_listens(what, port, file);
-                    (LoggedInAnswer::Listening { number, port, sockets }, descriptors)
+            ForwardingAnswer::Listening { number, port, file, sockets, failed } => {
+                match forwards.listening.get_mut(&number) {
+                    Some(listening) if !listening.answered && file.as_ref().is_none_or(is_plausible) => {
+                        listening.answered = true;
+                        listening.file.clone_from(&file);
+                        let what = listening.what.clone();
+                        self.log_not_bound(failed);
+                        self.helper_listens(what, port, file);
+                        (LoggedInAnswer::Listening { number, port, sockets }, descriptors)
+                    }
+                    _ => return self.helper_is_gone(),
                 }
-                _ => return self.helper_is_gone(),
-            },
+            }
             ForwardingAnswer::NotListening { number, why } => {
                 let Some(Listening { what, answered: false, .. }) = forwards.listening.remove(&number) else {
                     return self.helper_is_gone();
                 };
-                self.say(Level::Error, why);
+                self.log_not_bound(why);
                 if let For::Client(ListenOn::Tcp { port, .. }) = what {
                     self.say(Level::Error, format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}"));
                 }
@@ -324,6 +330,13 @@ impl ServedLogin {
             ForwardingAnswer::Connected { .. } => return self.helper_is_gone(),
         };
         self.answer(answer)
+    }
+
+    /// As theirs, an address that has others behind it is told to those who want to know more.
+    fn log_not_bound(&mut self, failed: Vec<NotBound>) {
+        for NotBound { line, last } in failed.into_iter().take(MOST_SOCKETS) {
+            self.say(if last { Level::Error } else { Level::Verbose }, line);
+        }
     }
 
     fn helper_listens(&mut self, what: For, port: u16, file: Option<SocketFile>) {

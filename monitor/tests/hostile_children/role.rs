@@ -125,7 +125,11 @@ fn forward(link: OwnedFd) {
                 answer(&link, &ForwardingAnswer::NotConnected { number, found: true, why }, 0);
             }
             ForwardingRequest::Listen { number, .. } => {
-                answer(&link, &ForwardingAnswer::Listening { number, port: 4711, file: None, sockets: 2 }, 2);
+                answer(
+                    &link,
+                    &ForwardingAnswer::Listening { number, port: 4711, file: None, sockets: 2, failed: Vec::new() },
+                    2,
+                );
             }
             ForwardingRequest::StopListening { .. } => {}
         }

@@ -8,12 +8,13 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 
-use ipc::forwarding::{BindHost, MOST_SOCKETS, SocketFile};
+use ipc::forwarding::{BindHost, MOST_SOCKETS, NotBound, SocketFile};
 use ipc::start::Families;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, getsockname, listen, setsockopt, socket, sockopt,
 };
 
+use super::Opened;
 use super::reaching::{Resolver, words};
 
 /// Connections that wait with the kernel, as theirs.
@@ -73,12 +74,14 @@ fn remove(file: &SocketFile) {
     }
 }
 
-/// The port and the listening sockets.
+/// The listening sockets of every address that can be listened on.
 ///
 /// # Errors
-/// A line for the log.
-pub(super) fn listen_tcp(resolver: Resolver, host: &BindHost, port: u16) -> Result<(u16, Vec<OwnedFd>), String> {
-    bind_each(&addresses(resolver, host, port)?, port)
+/// Why there is none.
+pub(super) fn listen_tcp(resolver: Resolver, host: &BindHost, port: u16) -> Result<Opened, Vec<NotBound>> {
+    let addresses = addresses(resolver, host, port).map_err(|line| vec![NotBound::last(line)])?;
+    let opened = bind_each(&addresses, port);
+    if opened.sockets.is_empty() { Err(opened.failed) } else { Ok(opened) }
 }
 
 fn addresses(resolver: Resolver, host: &BindHost, port: u16) -> Result<Vec<SocketAddr>, String> {
@@ -91,28 +94,32 @@ fn addresses(resolver: Resolver, host: &BindHost, port: u16) -> Result<Vec<Socke
         BindHost::Loopback => Ok(of_each(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)),
         BindHost::All => Ok(of_each(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)),
         BindHost::Named(name) => {
-            resolver.addresses(name, port).map_err(|error| format!("getaddrinfo({name}): {}", words(&error)))
+            let failed = |why: &str| format!("channel_setup_fwd_listener_tcpip: getaddrinfo({name}): {why}");
+            let found = resolver.addresses(name, port).map_err(|error| failed(&words(&error)))?;
+            if found.is_empty() { Err(failed("Address family for hostname not supported")) } else { Ok(found) }
         }
     }
 }
 
 /// Binds each address; some may fail (a kernel without IPv6, a port that somebody has on one address), not all. A port
 /// that the system chose for the first holds for the others.
-fn bind_each(addresses: &[SocketAddr], port: u16) -> Result<(u16, Vec<OwnedFd>), String> {
-    let mut port = port;
-    let mut sockets = Vec::new();
-    let mut last = "it has no address".to_owned();
+fn bind_each(addresses: &[SocketAddr], port: u16) -> Opened {
+    let mut opened = Opened { port, file: None, sockets: Vec::new(), failed: Vec::new() };
+    let end = addresses.last();
     for address in addresses.iter().take(MOST_SOCKETS) {
-        let address = SocketAddr::new(address.ip(), port);
-        match bound(address, true) {
+        let wanted = SocketAddr::new(address.ip(), opened.port);
+        match bound(wanted, true) {
             Ok((socket, chosen)) => {
-                port = chosen;
-                sockets.push(socket);
+                opened.port = chosen;
+                opened.sockets.push(socket);
             }
-            Err(error) => last = format!("bind [{}]:{}: {}", address.ip(), address.port(), words(&error)),
+            Err(error) => {
+                let line = format!("bind [{}]:{}: {}", wanted.ip(), wanted.port(), words(&error));
+                opened.failed.push(NotBound { line, last: Some(address) == end });
+            }
         }
     }
-    if sockets.is_empty() { Err(last) } else { Ok((port, sockets)) }
+    opened
 }
 
 /// A socket that listens on an address, and its port. With `reuse` also on one that connections have not been gone from
@@ -144,7 +151,15 @@ mod tests {
     const BOTH: Families = Families { v4: true, v6: true };
 
     fn listen_on(families: Families, host: BindHost, port: u16) -> Result<(u16, Vec<OwnedFd>), String> {
-        listen_tcp(Resolver { families }, &host, port)
+        let opened = listen_tcp(Resolver { families }, &host, port);
+        opened.map(|opened| (opened.port, opened.sockets)).map_err(|failed| last_of(&failed))
+    }
+
+    /// What is said about the last address, which alone is said to have been the last.
+    fn last_of(failed: &[NotBound]) -> String {
+        let (last, others) = failed.split_last().unwrap();
+        assert!(last.last && others.iter().all(|other| !other.last));
+        last.line.clone()
     }
 
     fn is_socket(path: &Path) -> bool {
@@ -166,6 +181,26 @@ mod tests {
         assert!(TcpStream::connect(("127.0.0.2", port)).is_err());
         let again = listen_on(BOTH, BindHost::Loopback, port).unwrap_err();
         assert!(again.ends_with(&format!(":{port}: Address already in use")), "{again}");
+    }
+
+    #[test]
+    fn an_address_that_somebody_has_is_told_though_another_is_free() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let told = format!("bind [127.0.0.1]:{port}: Address already in use");
+        let told = NotBound { line: told, last: true };
+        match listen_tcp(Resolver { families: BOTH }, &BindHost::Loopback, port) {
+            Ok(opened) => assert_eq!((opened.sockets.len(), opened.failed), (1, vec![told])),
+            Err(failed) => assert!(!has_v6() && failed.contains(&told), "{failed:?}"),
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_usable_address_is_named() {
+        let v4 = Families { v4: true, v6: false };
+        let refused = listen_on(v4, BindHost::Named("::1".to_owned()), 0).unwrap_err();
+        let why = "channel_setup_fwd_listener_tcpip: getaddrinfo(::1): Address family for hostname not supported";
+        assert_eq!(refused, why);
     }
 
     #[test]

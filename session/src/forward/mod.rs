@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
-use ipc::forwarding::{Bind, Forwarding, ForwardingAnswer, ForwardingRequest, SocketFile};
+use ipc::forwarding::{Bind, Forwarding, ForwardingAnswer, ForwardingRequest, NotBound, SocketFile};
 use ipc::start::{ForwardStart, LINK};
 use ipc::{Answering, IpcError};
 use nix::sys::signal::{SigSet, Signal};
@@ -96,6 +96,7 @@ struct Opened {
     port: u16,
     file: Option<SocketFile>,
     sockets: Vec<OwnedFd>,
+    failed: Vec<NotBound>,
 }
 
 /// What serving takes; all threads share it.
@@ -122,9 +123,9 @@ impl Server {
             ForwardingRequest::Listen { number, on } => {
                 let server = self.clone();
                 self.workers.work(move || match server.listen(number, &on) {
-                    Ok(Opened { port, file, sockets }) => {
+                    Ok(Opened { port, file, sockets, failed }) => {
                         let count = u8::try_from(sockets.len()).unwrap_or(u8::MAX);
-                        let answer = ForwardingAnswer::Listening { number, port, file, sockets: count };
+                        let answer = ForwardingAnswer::Listening { number, port, file, sockets: count, failed };
                         server.answer(&answer, &sockets);
                     }
                     Err(why) => server.answer(&ForwardingAnswer::NotListening { number, why }, &[]),
@@ -134,20 +135,21 @@ impl Server {
         }
     }
 
-    fn listen(&self, number: u32, on: &Bind) -> Result<Opened, String> {
+    fn listen(&self, number: u32, on: &Bind) -> Result<Opened, Vec<NotBound>> {
+        let last = |line| vec![NotBound::last(line)];
         let on_path = |path: &str| {
-            let (socket, file) = self.with_files(|files| files.listen(number, path))?;
-            Ok(Opened { port: 0, file: Some(file), sockets: vec![socket] })
+            let (socket, file) = self.with_files(|files| files.listen(number, path)).map_err(last)?;
+            Ok(Opened { port: 0, file: Some(file), sockets: vec![socket], failed: Vec::new() })
         };
-        let on_port = |(port, sockets)| Opened { port, file: None, sockets };
+        let on_port = |(port, sockets)| Opened { port, file: None, sockets, failed: Vec::new() };
         match on {
-            Bind::Tcp { host, port } => listen_tcp(self.resolver, host, *port).map(on_port),
+            Bind::Tcp { host, port } => listen_tcp(self.resolver, host, *port),
             Bind::Display { first, loopback } => {
-                display::listen(self.resolver.families, *first, *loopback).map(on_port)
+                display::listen(self.resolver.families, *first, *loopback).map(on_port).map_err(last)
             }
             Bind::Path(path) => on_path(path),
             Bind::Agent { home } => {
-                let no_path = |error| format!("no socket for the agent below {home}: {}", words(&error));
+                let no_path = |error| last(format!("no socket for the agent below {home}: {}", words(&error)));
                 on_path(&agent_socket::new_path(home).map_err(no_path)?.to_string_lossy())
             }
         }

@@ -1,5 +1,6 @@
 //! Opening, requests, replies, ends and hostile peers.
 
+use events::session::Event;
 use ipc::phases::{LoggedInAnswer, LoggedInRequest, Wanted};
 use proptest::prelude::*;
 use wire::{Reader, Write, msg};
@@ -60,11 +61,13 @@ fn sessions_are_counted_until_their_command_has_ended() {
         bench.sent();
         bench.send(&open("session", 2, 0, 0));
         assert_eq!(failure_reason(&bench.sent()[0]), msg::SSH_OPEN_CONNECT_FAILED);
+        assert!(matches!(bench.asked(), LoggedInRequest::Record(Event::NoMoreSessions)));
         // The peer closes, the command runs on.
         bench.send(&message(msg::SSH_MSG_CHANNEL_CLOSE, 0));
         assert!(bench.sent().is_empty());
         bench.send(&open("session", 2, 0, 0));
         assert_eq!(failure_reason(&bench.sent()[0]), msg::SSH_OPEN_CONNECT_FAILED);
+        assert!(matches!(bench.asked(), LoggedInRequest::Record(Event::NoMoreSessions)));
         bench.command_ends(0, 0).await;
         assert_eq!(kinds(&bench.sent()), ["exit-status", "97"]);
         assert!(matches!(bench.asked(), LoggedInRequest::CloseSession { session: 0, .. }));
