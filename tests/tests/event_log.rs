@@ -1,5 +1,6 @@
 //! `EventLog`: what happens as JSON, for a reader that comes, goes, hangs or never was there.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
@@ -46,7 +47,7 @@ fn a_connection_is_told_from_its_beginning_to_its_end_in_one_file_that_only_root
     {
         assert!(told.contains(&name), "{name} in {told:?}");
     }
-    let pids: std::collections::HashSet<&Value> = login.iter().map(|event| &event["pid"]).collect();
+    let pids: HashSet<&Value> = login.iter().map(|event| &event["pid"]).collect();
     assert_eq!(pids.len(), 1, "one pid for one connection");
     let accepted = login.iter().find(|event| event["event"] == "Accepted").unwrap();
     assert_eq!(accepted["fields"]["method"], "publickey");
@@ -162,4 +163,83 @@ fn what_the_listener_says_of_a_connection_has_its_id_too() {
     let sources: Vec<&str> = told.iter().map(|event| event["source"].as_str().unwrap()).collect();
     assert!(sources.contains(&"monitor") && sources.contains(&"listener"), "{told:?}");
     assert!(told.iter().all(|event| event["peer"] == told[0]["peer"]));
+}
+
+/// What a table of `docs/events.md` says: the names in the first column, and of each row the names that its last column
+/// gives.
+fn documented(document: &str, heading: &str) -> HashMap<String, Vec<String>> {
+    let section = document.split(heading).nth(1).unwrap_or_else(|| panic!("no {heading:?}"));
+    let rows = section.lines().skip(1).take_while(|line| !line.starts_with('#')).filter(|line| line.starts_with("| `"));
+    let named = |row: &str| {
+        let mut columns = row.trim_matches('|').splitn(3, " | ");
+        let names = columns.next().unwrap_or_default().trim().replace('`', "");
+        let fields = columns.nth(1).unwrap_or_default().trim();
+        let fields =
+            fields.split("; `").map(|field| field.trim_start_matches('`').split('`').next().unwrap_or_default());
+        (names, fields.filter(|field| !field.is_empty()).map(str::to_owned).collect())
+    };
+    rows.map(named).collect()
+}
+
+/// Many kinds of events, as many as clients can bring about in a moment.
+fn eventful_server() -> Server {
+    let server = Server::as_root(
+        "AllowStreamLocalForwarding no\nMaxSessions 1\nPermitOpen 127.0.0.1:9\n# bulkhead_config\nEventLog @SCRATCH@/events\n",
+    );
+    assert_eq!(server.ssh_ok(&["-R", "0:127.0.0.1:9"], "echo hello"), "hello\n");
+    server.ssh(&["-l", "no-such-user"], "true");
+    server.ssh(&["-oCiphers=aes128-cbc"], "true");
+    server.ssh(&["-W", "127.0.0.1:10"], "");
+    let upload = server.scratch.file("upload", "content");
+    let batch = format!("put {}\nrename upload uploaded\nrm uploaded\n", upload.display());
+    assert!(server.sftp(&[], &batch).status.success());
+    drop(server.connect());
+    server.wait_for_log("Connection closed by remote host");
+    server.signal(Signal::SIGHUP);
+    server.wait_for_log("Received SIGHUP");
+    server.wait_until_idle();
+    server
+}
+
+#[test]
+fn every_line_is_as_the_document_says() {
+    if !needs_root("every_line_is_as_the_document_says") {
+        return;
+    }
+    let document = fs::read_to_string(bulkhead_tests::project().join("docs/events.md")).expect("the document");
+    let line_fields: HashSet<String> = documented(&document, "## A line")
+        .into_keys()
+        .flat_map(|names| names.split(", ").map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let server = eventful_server();
+    let mut seen = HashSet::new();
+    for event in events(&server.scratch.path("events")) {
+        let top: HashSet<String> = event.as_object().expect("an object").keys().cloned().collect();
+        assert_eq!(top, line_fields, "{event}");
+        let (source, name) =
+            (event["source"].as_str().expect("its source"), event["event"].as_str().expect("its name"));
+        let rows = documented(&document, &format!("### `{source}`: "));
+        let fields = rows.get(name).unwrap_or_else(|| panic!("{source} {name} is not documented"));
+        let fields: HashSet<String> = fields.iter().cloned().collect();
+        let written: HashSet<String> = event["fields"].as_object().expect("an object").keys().cloned().collect();
+        assert_eq!(written, fields, "{event}");
+        assert!(event["level"].is_string() && event["text"].is_string() && event["pid"].is_u64(), "{event}");
+        assert!(["none", "invalid", "authenticating", "logged in"].contains(&event["login"].as_str().expect("a word")));
+        seen.insert(format!("{source} {name}"));
+    }
+    for expected in [
+        "listener ServerListening",
+        "listener ReceivedSighup",
+        "preauth NoMatch",
+        "preauth ClosedBeforeIdentification",
+        "monitor Accepted",
+        "monitor Failed",
+        "monitor SessionEnded",
+        "session ReceivedDisconnect",
+        "files Uploaded",
+        "files Renamed",
+        "files Removed",
+    ] {
+        assert!(seen.contains(expected), "{expected} in {seen:?}");
+    }
 }

@@ -69,7 +69,7 @@ pub enum Event {
         /// Where it led: `host:port` (IPv6 addresses in brackets), a path, a device; as asked for, not resolved.
         /// Empty where the kind says everything (an agent).
         destination: String,
-        /// Bytes and time.
+        /// Bytes and time: an object of `sent`, `received` and `milliseconds`, as in the end of a session.
         usage: Usage,
     },
     /// A line of `internal-sftp`.

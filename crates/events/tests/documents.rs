@@ -80,7 +80,13 @@ fn tables() -> String {
     let mut page = String::new();
     for (source, file, whose) in SOURCES {
         let path = project().join("crates/events/src").join(file);
-        let variants = variants(&fs::read_to_string(path).unwrap());
+        let mut variants = variants(&fs::read_to_string(path).unwrap());
+        if source == "files" {
+            // What is written of a file has the monitor's knowledge of the place with it.
+            let recorded = fields_of_struct("Recorded").into_iter().filter(|(name, _)| name != "event");
+            let recorded: Vec<_> = recorded.collect();
+            variants.iter_mut().for_each(|variant| variant.fields.extend(recorded.iter().cloned()));
+        }
         assert!(!variants.is_empty(), "{file}");
         writeln!(page, "\n### `{source}`: {whose}\n\n| event | when | fields |\n|---|---|---|").unwrap();
         for Variant { name, doc, fields } in variants {
