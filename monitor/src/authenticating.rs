@@ -51,7 +51,8 @@ pub(crate) fn authenticate(
     let since = sys::clock::monotonic();
     let candidate = look_up_user(connection, user)?;
     let delay = policy::failure_delay(connection.delay_secret(), &candidate.user);
-    child.answer(connection, &link, &NamingUserAnswer::Named { banner: banner(&candidate) })?;
+    let named = NamingUserAnswer::Named { banner: banner(&candidate), details: connection.details_wanted() };
+    child.answer(connection, &link, &named)?;
     let failures = Failures::new(candidate.effective.max_auth_tries, delay, since);
     let proofs = methods_to_do(&candidate.effective).map(Proofs::none_yet);
     let pam = candidate.effective.use_pam.then(PamLogin::default);

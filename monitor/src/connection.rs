@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use events::monitor::Event;
-use events::{ConnectionFacts, Level, Log, Who};
+use events::{ConnectionFacts, Depth, Level, Log, Who};
 use ipc::IpcError;
 use ipc::start::{Confinement, LOGGED_IN, MonitorStart, OfferedHostKey};
 use policy::{Step, Weight};
@@ -163,6 +163,11 @@ impl Connection {
         if effective.log_level != self.global.log_level {
             self.log.set_threshold(threshold(effective.log_level));
         }
+    }
+
+    /// How deep the details go that the log takes now.
+    pub(crate) fn details_wanted(&self) -> Option<Depth> {
+        self.log.threshold().depth()
     }
 
     /// Somebody said who they want to be.

@@ -110,11 +110,10 @@ impl Monitor<KeyExchange> {
 }
 
 impl Monitor<NamingUser> {
-    /// Names the user; can be done once. Brings the text of a banner.
-    pub(crate) fn look_up_user(mut self, user: String) -> Result<(Option<String>, Monitor<Authenticating>), Ending> {
-        let NamingUserAnswer::Named { banner } =
-            self.link.ask(&NamingUserRequest::LookUpUser { user }).map_err(monitor_gone)?;
-        Ok((banner, Monitor::over(self.link.enter())))
+    /// Names the user; can be done once.
+    pub(crate) fn look_up_user(mut self, user: String) -> Result<(NamingUserAnswer, Monitor<Authenticating>), Ending> {
+        let named = self.link.ask(&NamingUserRequest::LookUpUser { user }).map_err(monitor_gone)?;
+        Ok((named, Monitor::over(self.link.enter())))
     }
 }
 

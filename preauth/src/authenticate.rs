@@ -2,7 +2,9 @@
 
 use events::Depth;
 use events::preauth::Event;
-use ipc::phases::{Authenticating, AuthenticatingAnswer, HandingOver, MAX_USER_NAME, NamingUser, OfferedKey};
+use ipc::phases::{
+    Authenticating, AuthenticatingAnswer, HandingOver, MAX_USER_NAME, NamingUser, NamingUserAnswer, OfferedKey,
+};
 use wire::msg::{
     SSH_DISCONNECT_PROTOCOL_ERROR, SSH_DISCONNECT_SERVICE_NOT_AVAILABLE, SSH_MSG_SERVICE_ACCEPT,
     SSH_MSG_SERVICE_REQUEST, SSH_MSG_USERAUTH_BANNER, SSH_MSG_USERAUTH_FAILURE, SSH_MSG_USERAUTH_PK_OK,
@@ -137,7 +139,8 @@ fn name_user(
         return Err(ending::disconnect(SSH_DISCONNECT_SERVICE_NOT_AVAILABLE, why, peer, &monitor));
     }
     let UserauthRequest { user, service, .. } = request;
-    let (banner, monitor) = monitor.look_up_user(shortened(&user).to_owned())?;
+    let (NamingUserAnswer::Named { banner, details }, monitor) = monitor.look_up_user(shortened(&user).to_owned())?;
+    peer.want_details(details);
     sys::title::set(&format!("sshd: {} [net]", events::visible(shortened(&user))));
     if let Some(text) = banner {
         send_banner(peer, &text);

@@ -93,18 +93,17 @@ impl Peer {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         let host_keys = start.host_keys.iter().map(|key| (key.index, key.blob.clone())).collect();
-        let mut transport = Transport::accept(server_settings(start), locked_down);
-        let depth = events::Level::named(start.settings.log_level.word()).and_then(events::Level::depth);
-        transport.want_details(depth.map_or(0, Depth::number));
-        Ok(Self {
-            transport,
+        let mut peer = Self {
+            transport: Transport::accept(server_settings(start), locked_down),
             reads,
             writes,
             host_keys,
-            depth,
+            depth: None,
             details_left: MOST_DETAILS,
             debug_messages_left: MOST_DEBUG_MESSAGES,
-        })
+        };
+        peer.want_details(events::Level::named(start.settings.log_level.word()).and_then(events::Level::depth));
+        Ok(peer)
     }
 
     /// What happens next; output goes out and input comes in meanwhile. `monitor` is watched: it never speaks unasked,
@@ -199,6 +198,12 @@ impl Peer {
         }
         self.details_left = self.details_left.checked_sub(1)?;
         Some(Record::Debug { depth, text: text() })
+    }
+
+    /// From here on the log takes details down to this depth.
+    pub(crate) fn want_details(&mut self, depth: Option<Depth>) {
+        self.depth = depth;
+        self.transport.want_details(depth.map_or(0, Depth::number));
     }
 
     /// What the transport has to tell somebody who debugs.

@@ -104,7 +104,8 @@ impl Preauth {
         let mut link: Answering<NamingUser> = self.link.enter();
         let NamingUserRequest::LookUpUser { user } = link.receive().expect("a request") else { panic!("no name") };
         assert_eq!(user, "alice");
-        link.answer(&NamingUserAnswer::Named { banner: Some("The banner.\n".to_owned()) }, &[]).expect("answered");
+        link.answer(&NamingUserAnswer::Named { banner: Some("The banner.\n".to_owned()), details: None }, &[])
+            .expect("answered");
         (self.process, link.enter())
     }
 }

@@ -47,6 +47,19 @@ fn an_exchange_that_stands_still_shows_how_far_it_has_come() {
 }
 
 #[test]
+fn a_match_block_decides_how_much_is_told_of_its_users() {
+    // Told by the process before login, as is what follows: the refusal of the method `none`.
+    let refusal = "debug3: send packet: type 51 [preauth]";
+    for (level, in_block, told) in [("INFO", "DEBUG3", true), ("DEBUG3", "INFO", false)] {
+        let server = Server::any(&format!("LogLevel {level}\nMatch User *\nLogLevel {in_block}"));
+        server.ssh_ok(&[], "true");
+        server.wait_for_log("Accepted publickey for ");
+        assert_eq!(!lines_with(&server, refusal).is_empty(), told, "{}", server.log());
+        assert_eq!(lines_with(&server, "debug2: peer client KEXINIT proposal").is_empty(), told, "{}", server.log());
+    }
+}
+
+#[test]
 fn why_a_key_does_not_let_in() {
     let server = Server::any("LogLevel DEBUG3\nMatch User nobody-else\nX11Forwarding yes\nMatch User *\nPermitTTY no");
     let other = make_key(&server.scratch, "other_key", &["-t", "ed25519"]);

@@ -87,6 +87,12 @@ impl Log {
         }
     }
 
+    /// The least important level that is written.
+    #[must_use]
+    pub fn threshold(&self) -> Level {
+        self.threshold
+    }
+
     /// Follows a new `LogLevel` (a Match block can set it).
     pub fn set_threshold(&mut self, threshold: Level) {
         self.threshold = threshold;

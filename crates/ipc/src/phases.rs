@@ -166,6 +166,8 @@ pub enum NamingUserAnswer {
     Named {
         /// Text for SSH_MSG_USERAUTH_BANNER, if there is any.
         banner: Option<String>,
+        /// How deep the details go that the log takes from here on: a Match block may have changed LogLevel.
+        details: Option<events::Depth>,
     },
 }
 
