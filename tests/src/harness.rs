@@ -180,8 +180,10 @@ impl Account {
         Self { name: user.name, home: user.dir, uid: user.uid.as_raw(), gid: user.gid.as_raw(), made_here: false }
     }
 
-    /// A file in the home directory that belongs to the account.
+    /// A file in the home directory that belongs to the account; not in a tester's own home, where something of that name
+    /// may be.
     pub fn home_file(&self, name: &str, content: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+        assert!(self.made_here, "{name} in a home directory that is no test's");
         let path = self.home.join(name);
         let folder = path.parent().expect("a file has a folder");
         if !folder.exists() {

@@ -23,11 +23,25 @@ pub fn title_of(pid: i32) -> String {
     String::from_utf8_lossy(&line).replace('\0', " ").trim_end().to_owned()
 }
 
-/// The file that a process executes.
+/// The file that a process executes. An ordinary user is not shown those of processes that are locked down: of ours,
+/// which are, the title tells it.
 #[must_use]
 pub fn executable_of(pid: i32) -> String {
-    let path = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-    path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned()
+    match fs::read_link(format!("/proc/{pid}/exe")) {
+        Ok(path) => path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned(),
+        Err(_) => executable_by_title(&title_of(pid)).to_owned(),
+    }
+}
+
+fn executable_by_title(title: &str) -> &'static str {
+    let Some(shown) = title.strip_prefix("sshd: ") else { return "" };
+    match shown.rsplit_once(' ').map(|(_, role)| role).unwrap_or(shown) {
+        "[priv]" | "[accepted]" => "sshd-monitor",
+        "[net]" => "sshd-preauth",
+        "[forward]" => "sshd-forward",
+        _ if shown.contains("[listener]") => "sshd",
+        _ => "sshd-session",
+    }
 }
 
 /// A line of `/proc/PID/status`.

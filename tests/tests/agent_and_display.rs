@@ -5,7 +5,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use bulkhead_tests::{Scratch, Server, executable_of, make_key, needs_program, public_half, run, wait_until};
+use bulkhead_tests::{
+    Scratch, Server, executable_of, make_key, needs_program, needs_root, public_half, run, wait_until,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -208,8 +210,16 @@ fn displays_that_are_not_to_be_forwarded() {
         let shown = display.ssh(&server, &["-Y"], "echo ${DISPLAY-none}");
         assert!(shown.contains(expected), "{options}: {shown}");
     }
-    // The file that runs before gets the cookie instead of xauth.
-    fs::write(server.scratch.path("authorized_keys"), &key).unwrap();
+}
+
+#[test]
+fn the_file_that_runs_before_gets_the_cookie_instead_of_xauth() {
+    const NAME: &str = "the_file_that_runs_before_gets_the_cookie_instead_of_xauth";
+    if !needs_root(NAME) || !has_x(NAME) {
+        return;
+    }
+    let server = Server::as_root("X11Forwarding yes");
+    let display = Display::start(&server.scratch);
     server.account.home_file(".ssh/rc", "read protocol cookie; echo \"rc $protocol $DISPLAY\" >&2\n", 0o644);
     let shown = display.ssh(&server, &["-Y"], "true");
     assert!(shown.contains("rc MIT-MAGIC-COOKIE-1 localhost:"), "{shown}");

@@ -373,9 +373,9 @@ fn addresses_that_cannot_be_listened_on_are_told() {
     let server = Server::any("");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its address").port();
-    server.ssh(&["-R", &format!("{port}:127.0.0.1:9")], "true");
+    let asking = Forwarding::start(&server, &["-R", &format!("{port}:127.0.0.1:9")]);
     server.wait_for_log(&format!("bind [127.0.0.1]:{port}: Address already in use"));
-    drop(taken);
+    drop((asking, taken));
     let free = server.ssh(&["-oExitOnForwardFailure=yes", "-R", &format!("{port}:127.0.0.1:9")], "true");
     assert!(free.status.success(), "{free:?}");
     assert_eq!(server.log().matches(&format!("bind [127.0.0.1]:{port}: ")).count(), 1);
