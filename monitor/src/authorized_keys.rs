@@ -139,11 +139,18 @@ fn matching_files(pattern: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Opens a file that somebody else may have put there; to be called with the rights of its owner. Opening never blocks
-/// (a FIFO in place of the file), and what is not a regular file of a sane size is never read.
+/// Opens a file that somebody else may have put there; to be called with the rights of its owner. What is not a regular
+/// file of a sane size is never read.
 pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    let file =
-        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits() | OFlag::O_NOCTTY.bits()).open(path)?;
+    regular(OpenOptions::new().read(true).custom_flags(WITHOUT_EFFECT.bits()).open(path)?)
+}
+
+/// Whatever has the name of a file, opening it does nothing to this process: a FIFO would make it wait, and a terminal
+/// without a session would become the one whose keys and hang-ups send it signals.
+pub(crate) const WITHOUT_EFFECT: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY);
+
+/// A file that was opened [`WITHOUT_EFFECT`], if it can be read.
+pub(crate) fn regular(file: File) -> io::Result<(File, Metadata)> {
     let facts = file.metadata()?;
     if !facts.is_file() {
         return Err(io::Error::other("not a regular file"));

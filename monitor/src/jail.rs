@@ -39,7 +39,8 @@ fn unreachable(path: &Path, error: Errno) -> String {
     format!("{}: {}", path.display(), error.desc())
 }
 
-const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+/// A directory as a place to look names up from.
+pub(crate) const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 /// One entry of a directory, a link as itself.
 fn entry(directory: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {

@@ -28,6 +28,7 @@ mod connection;
 mod credential_cache;
 mod decide;
 mod ending;
+mod environment_file;
 mod explain;
 mod failed_logins;
 mod failures;

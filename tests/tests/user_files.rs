@@ -68,6 +68,25 @@ fn lines_of_an_environment_file_that_are_none_are_named() {
     assert_eq!(text(&output.stderr), format!("Bad line 4 in {}\n", name.display()));
 }
 
+/// A terminal that a root process opens by mistake becomes its own: who has the other end could stop and end it.
+#[test]
+fn a_terminal_in_place_of_an_environment_file_does_not_become_the_monitors() {
+    if !needs_root("a_terminal_in_place_of_an_environment_file_does_not_become_the_monitors") {
+        return;
+    }
+    let server = Server::as_root("PermitUserEnvironment yes");
+    let terminal = nix::pty::openpty(None, None).expect("a terminal");
+    let name = nix::unistd::ttyname(&terminal.slave).expect("its name");
+    chown(&name, Some(server.account.uid), Some(server.account.gid)).expect("theirs");
+    server.account.home_file(".ssh/environment", "", 0o600);
+    let file = server.account.home.join(".ssh/environment");
+    fs::remove_file(&file).expect("removed");
+    symlink(&name, &file).expect("linked");
+    // proc_pid_stat(5): the seventh field is the controlling terminal; the command's parent is its monitor.
+    let shown = server.ssh_ok(&[], "cut -d' ' -f2,7 /proc/$PPID/stat");
+    assert_eq!(shown, "(sshd) 0\n");
+}
+
 /// A root directory with a shell in it.
 fn chroot_with_a_shell(root: &Path) {
     let script = "set -e; mkdir -p \"$1\"/bin; cp /bin/sh /usr/bin/env \"$1\"/bin; \
@@ -94,6 +113,9 @@ fn the_environment_of_a_confined_login_is_a_file_inside() {
     fs::create_dir_all(&inside).expect("a folder");
     chown(&inside, Some(server.account.uid), Some(server.account.gid)).expect("theirs");
     fs::write(inside.join("environment"), "FROM=inside\n").expect("written");
+    assert_eq!(printed(), "from inside\n");
+    // Nobody but root needs to see what is in the root directory, or to reach it from outside.
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o711)).expect("its mode");
     assert_eq!(printed(), "from inside\n");
     // A link ends inside, wherever it points.
     let secret = server.scratch.file("secret", "FROM=the host\n");

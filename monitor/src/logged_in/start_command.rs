@@ -3,19 +3,18 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt as _;
 
 use events::Level;
 use events::monitor::Event;
 use ipc::phases::{LoggedInAnswer, Wanted};
 use ipc::start::{Greeting, LastWords, LaunchStart, RcFile, SftpGranted};
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use policy::UserVariables;
 use settings::values::UserEnvironment;
 use sys::process::Child;
 
 use crate::auth_info_file::AuthInfoFile;
 use crate::credential_cache::CredentialCache;
+use crate::environment_file;
 use crate::logged_in::choose_command::{Choice, NoSuchSubsystem, Runs, choose};
 use crate::logged_in::devices::Forwarded;
 use crate::logged_in::environment::{Environment, Ingredients};
@@ -146,7 +145,7 @@ impl ServedLogin {
             from_client.iter().filter(|(name, _)| policy::accepts_client_variable(effective, name)).cloned().collect();
         let (file, from_file) = self.environment_file();
         let bad_line = |number: &usize| format!("Bad line {number} in {file}\n");
-        let bad_lines: String = from_file.bad_lines.iter().map(bad_line).collect();
+        let bad_lines: String = from_file.bad_lines.iter().take(MOST_BAD_LINES).map(bad_line).collect();
         let from_pam = self.for_session.pam.as_ref().map(PamSession::environment);
         let credential_cache = self.for_session.tickets.as_ref().map(CredentialCache::variable);
         let environment = Environment::of(&Ingredients {
@@ -198,14 +197,8 @@ impl ServedLogin {
         if effective.permit_user_environment == UserEnvironment::No {
             return (path, UserVariables::default());
         }
-        let mut text = Vec::new();
-        let open = || match self.user.chroot() {
-            Some(root) => open_in_root(root, &path),
-            None => File::options().read(true).custom_flags(NO_WAITING.bits()).open(&path),
-        };
-        let read = || open().and_then(|file| file.take(LONGEST_ENVIRONMENT).read_to_end(&mut text));
         // Most users have none.
-        let _ = sys::identity::as_user(self.user.identity(), read);
+        let text = environment_file::read(&self.user, &path).unwrap_or_default();
         (path, policy::user_environment(effective, &text))
     }
 
@@ -255,19 +248,8 @@ fn no_terminal() -> LastWords {
     LastWords { text, on_standard_error: true, exit_status: 1 }
 }
 
-/// For a pipe in place of a file: nobody has to write into it before things go on.
-const NO_WAITING: OFlag = OFlag::O_NONBLOCK;
-
-/// Most of `~/.ssh/environment` that is read, in bytes.
-const LONGEST_ENVIRONMENT: u64 = 1024 * 1024;
-
-/// A file as the user will find it there: no link leads out.
-fn open_in_root(root: &str, path: &str) -> io::Result<File> {
-    let root = File::open(root)?;
-    let how =
-        OpenHow::new().flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | NO_WAITING).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    Ok(openat2(root, path, how)?.into())
-}
+/// Lines of `~/.ssh/environment` that are named to its user.
+const MOST_BAD_LINES: usize = 100;
 
 /// While this file exists only root gets more than its text.
 const NO_LOGIN: &str = "/etc/nologin";
