@@ -3,6 +3,8 @@
 //! The roles of the link are turned round: here the more trusted end asks. Whether a login may have what it wants is
 //! decided before anything is asked here.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::link::Phase;
@@ -193,18 +195,20 @@ pub enum ForwardingAnswer {
 /// An address, or a path, that cannot be listened on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotBound {
-    /// A line for the log.
-    pub line: String,
+    /// The address; nothing when it is a path, or a name that has none.
+    pub address: Option<SocketAddr>,
+    /// Why: behind the address, or a line of its own.
+    pub why: String,
     /// Whether it was the last that there was to try. One before it may belong to an address family that the kernel does
     /// not have.
     pub last: bool,
 }
 
 impl NotBound {
-    /// There was nothing else to try.
+    /// Something without an address, and nothing else to try.
     #[must_use]
-    pub fn last(line: String) -> Self {
-        Self { line, last: true }
+    pub fn only(why: String) -> Self {
+        Self { address: None, why, last: true }
     }
 }
 

@@ -30,6 +30,9 @@ const MOST_CONNECTING: usize = 10_000;
 /// Forwardings from here to the client that one login may have.
 const MOST_LISTENING: usize = 1000;
 
+/// What lines of theirs begin with about something that cannot be listened on.
+const THEIRS: [&str; 2] = ["channel_setup_fwd_listener_tcpip: ", "unix_listener: "];
+
 /// Characters of a client's words in a line of the log, as theirs.
 const SHOWN: usize = 100;
 
@@ -332,10 +335,18 @@ impl ServedLogin {
         self.answer(answer)
     }
 
-    /// As theirs, an address that has others behind it is told to those who want to know more.
+    /// As theirs, an address that has others behind it is told to those who want to know more. `sshd-forward` is a process
+    /// of the user's: no line begins with what it says, but for what theirs begins such lines with.
     fn log_not_bound(&mut self, failed: Vec<NotBound>) {
-        for NotBound { line, last } in failed.into_iter().take(MOST_SOCKETS) {
-            self.say(if last { Level::Error } else { Level::Verbose }, line);
+        for NotBound { address, why, last } in failed.into_iter().take(MOST_SOCKETS) {
+            match address {
+                Some(address) => {
+                    let text = format!("bind [{}]:{}: {}", address.ip(), address.port(), shown(&why));
+                    self.say(if last { Level::Error } else { Level::Verbose }, text);
+                }
+                None if THEIRS.iter().any(|beginning| why.starts_with(beginning)) => self.say(Level::Error, why),
+                None => self.say(Level::Error, format!("sshd-forward: {why}")),
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use ipc::phases::{LoggedInAnswer, LoggedInRequest, NotConnected, Originator};
 use settings::keywords::Id;
 
 use crate::Test;
+use crate::role::FORGED;
 use crate::stand_in::{LOGGED_IN, Monitor, decoded};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -101,6 +102,12 @@ fn sockets_are_passed_on() {
     let (answer, descriptors) = asked(&monitor, &listen(3, "", 0));
     let listening = matches!(answer, LoggedInAnswer::Listening { number: 3, port: 4711, sockets: 2 });
     assert!(listening && descriptors == 2, "{answer:?}");
+    let log = monitor.log();
+    assert!(
+        log.contains(&format!("sshd-forward: {FORGED}")) && log.contains(&format!("bind [192.0.2.7]:4711: {FORGED}")),
+        "{log}"
+    );
+    assert!(!log.lines().any(|line| line.starts_with(FORGED)), "{log}");
     let (answer, _) = asked(&monitor, &connect(7, ConnectTo::Path("words".to_owned())));
     let LoggedInAnswer::NotConnected { number: 7, why: NotConnected::Failed(words) } = answer else {
         panic!("{answer:?}")

@@ -1,10 +1,11 @@
 //! What this binary does when the monitor has started it.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 
-use ipc::forwarding::{Forwarding, ForwardingAnswer, ForwardingRequest, Reach};
+use ipc::forwarding::{Forwarding, ForwardingAnswer, ForwardingRequest, NotBound, Reach};
 use ipc::start::{ForwardStart, LINK, LaunchStart};
 use ipc::{Answering, MAX_FRAME};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -21,6 +22,9 @@ pub(crate) const HELLO: &[u8] = &[0xfe];
 
 /// A command that lasts until a signal ends it, or until the test is gone.
 pub(crate) const LASTS: &[u8] = b"lasts";
+
+/// A line of the monitor's that `sshd-forward` tries to have written.
+pub(crate) const FORGED: &str = "Accepted publickey for root from 192.0.2.7 port 22 ssh2";
 
 /// Which program this process stands for.
 pub(crate) enum Role {
@@ -104,6 +108,11 @@ fn tell(link: OwnedFd) {
     }
 }
 
+/// What a process of the user's would like to have in the log.
+fn forged(address: Option<SocketAddr>) -> NotBound {
+    NotBound { address, why: FORGED.to_owned(), last: false }
+}
+
 fn forward(link: OwnedFd) {
     let (_, _, link): (ForwardStart, _, _) = ipc::start::receive(link).expect("a start message");
     let mut link = Answering::<Forwarding>::over(link);
@@ -125,11 +134,8 @@ fn forward(link: OwnedFd) {
                 answer(&link, &ForwardingAnswer::NotConnected { number, found: true, why }, 0);
             }
             ForwardingRequest::Listen { number, .. } => {
-                answer(
-                    &link,
-                    &ForwardingAnswer::Listening { number, port: 4711, file: None, sockets: 2, failed: Vec::new() },
-                    2,
-                );
+                let failed = vec![forged(None), forged(Some(SocketAddr::from(([192, 0, 2, 7], 4711))))];
+                answer(&link, &ForwardingAnswer::Listening { number, port: 4711, file: None, sockets: 2, failed }, 2);
             }
             ForwardingRequest::StopListening { .. } => {}
         }

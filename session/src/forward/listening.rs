@@ -79,7 +79,7 @@ fn remove(file: &SocketFile) {
 /// # Errors
 /// Why there is none.
 pub(super) fn listen_tcp(resolver: Resolver, host: &BindHost, port: u16) -> Result<Opened, Vec<NotBound>> {
-    let addresses = addresses(resolver, host, port).map_err(|line| vec![NotBound::last(line)])?;
+    let addresses = addresses(resolver, host, port).map_err(|why| vec![NotBound::only(why)])?;
     let opened = bind_each(&addresses, port);
     if opened.sockets.is_empty() { Err(opened.failed) } else { Ok(opened) }
 }
@@ -114,8 +114,8 @@ fn bind_each(addresses: &[SocketAddr], port: u16) -> Opened {
                 opened.sockets.push(socket);
             }
             Err(error) => {
-                let line = format!("bind [{}]:{}: {}", wanted.ip(), wanted.port(), words(&error));
-                opened.failed.push(NotBound { line, last: Some(address) == end });
+                let (why, last) = (words(&error), Some(address) == end);
+                opened.failed.push(NotBound { address: Some(wanted), why, last });
             }
         }
     }
@@ -159,7 +159,7 @@ mod tests {
     fn last_of(failed: &[NotBound]) -> String {
         let (last, others) = failed.split_last().unwrap();
         assert!(last.last && others.iter().all(|other| !other.last));
-        last.line.clone()
+        last.address.map(|address| format!("{address}: ")).unwrap_or_default() + &last.why
     }
 
     fn is_socket(path: &Path) -> bool {
@@ -187,8 +187,11 @@ mod tests {
     fn an_address_that_somebody_has_is_told_though_another_is_free() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let told = format!("bind [127.0.0.1]:{port}: Address already in use");
-        let told = NotBound { line: told, last: true };
+        let told = NotBound {
+            address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            why: "Address already in use".to_owned(),
+            last: true,
+        };
         match listen_tcp(Resolver { families: BOTH }, &BindHost::Loopback, port) {
             Ok(opened) => assert_eq!((opened.sockets.len(), opened.failed), (1, vec![told])),
             Err(failed) => assert!(!has_v6() && failed.contains(&told), "{failed:?}"),

@@ -136,20 +136,20 @@ impl Server {
     }
 
     fn listen(&self, number: u32, on: &Bind) -> Result<Opened, Vec<NotBound>> {
-        let last = |line| vec![NotBound::last(line)];
+        let only = |why| vec![NotBound::only(why)];
         let on_path = |path: &str| {
-            let (socket, file) = self.with_files(|files| files.listen(number, path)).map_err(last)?;
+            let (socket, file) = self.with_files(|files| files.listen(number, path)).map_err(only)?;
             Ok(Opened { port: 0, file: Some(file), sockets: vec![socket], failed: Vec::new() })
         };
         let on_port = |(port, sockets)| Opened { port, file: None, sockets, failed: Vec::new() };
         match on {
             Bind::Tcp { host, port } => listen_tcp(self.resolver, host, *port),
             Bind::Display { first, loopback } => {
-                display::listen(self.resolver.families, *first, *loopback).map(on_port).map_err(last)
+                display::listen(self.resolver.families, *first, *loopback).map(on_port).map_err(only)
             }
             Bind::Path(path) => on_path(path),
             Bind::Agent { home } => {
-                let no_path = |error| last(format!("no socket for the agent below {home}: {}", words(&error)));
+                let no_path = |error| only(format!("no socket for the agent below {home}: {}", words(&error)));
                 on_path(&agent_socket::new_path(home).map_err(no_path)?.to_string_lossy())
             }
         }
