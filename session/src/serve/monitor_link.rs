@@ -1,6 +1,7 @@
 //! The link to the monitor: questions whose answers come later, names that are waited for, and commands' ends that
 //! come on their own.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -64,8 +65,8 @@ pub(crate) struct MonitorLink {
     awaited: VecDeque<Asked>,
     /// What came while a name was waited for.
     kept: VecDeque<Heard>,
-    /// Forwardings asked for since we last looked whether the monitor has said something.
-    said: u32,
+    /// Forwardings asked for, and details told, since we last looked whether the monitor has said something.
+    said: Cell<u32>,
     /// How deep somebody who debugs wants to look, if anybody does.
     depth: Option<Depth>,
 }
@@ -90,7 +91,13 @@ impl std::fmt::Debug for End {
 impl MonitorLink {
     /// Needs the runtime to be entered.
     pub(crate) fn new(asking: Asking<LoggedIn>, depth: Option<Depth>) -> io::Result<Self> {
-        Ok(Self { end: watch(End(asking))?, awaited: VecDeque::new(), kept: VecDeque::new(), said: 0, depth })
+        Ok(Self {
+            end: watch(End(asking))?,
+            awaited: VecDeque::new(),
+            kept: VecDeque::new(),
+            said: Cell::new(0),
+            depth,
+        })
     }
 
     /// Says something that is not answered.
@@ -100,13 +107,13 @@ impl MonitorLink {
 
     /// Asks for something about a forwarding; the answer names what it answers and comes as [`Heard::OfForwarding`].
     pub(crate) fn ask_for_forwarding(&mut self, request: &LoggedInRequest) -> Result<(), LinkError> {
-        self.said = self.said.saturating_add(1);
+        self.count_said();
         self.tell(request)
     }
 
     /// Whether the monitor should be listened to before it is told more.
     pub(crate) fn has_said_much(&self) -> bool {
-        self.said >= MOST_SAID_IN_A_ROW
+        self.said.get() >= MOST_SAID_IN_A_ROW
     }
 
     /// Puts something into the log.
@@ -119,7 +126,12 @@ impl MonitorLink {
         if self.depth.is_none_or(|deepest| depth > deepest) {
             return Ok(());
         }
+        self.count_said();
         self.record(Event::Debug { depth, text: text() })
+    }
+
+    fn count_said(&self) {
+        self.said.set(self.said.get().saturating_add(1));
     }
 
     /// Asks; the answer comes through [`MonitorLink::poll_heard`].
@@ -146,7 +158,7 @@ impl MonitorLink {
         if let Some(kept) = self.kept.pop_front() {
             return Poll::Ready(Ok(kept));
         }
-        self.said = 0;
+        self.said.set(0);
         loop {
             let mut readiness = ready!(self.end.poll_read_ready_mut(cx))?;
             // The link blocks, as names are waited for; so receiving may begin only if there is something.
@@ -184,5 +196,27 @@ fn something_arrived(asking: &Asking<LoggedIn>) -> io::Result<bool> {
             Err(Errno::EINTR) => {}
             outcome => return Ok(outcome? > 0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::test_runtime::in_runtime;
+
+    /// Without that, a peer that has much to show and much under way at once would have both processes wait for each
+    /// other.
+    #[test]
+    fn the_monitor_is_listened_to_between_details() {
+        in_runtime(async {
+            let (ours, _theirs) = sys::fd::seqpacket_pair().unwrap();
+            let mut link = MonitorLink::new(Asking::over(ours), Some(Depth::Two)).unwrap();
+            (0..100).for_each(|_| link.detail(Depth::Three, || unreachable!("too deep")).unwrap());
+            assert!(!link.has_said_much());
+            (0..MOST_SAID_IN_A_ROW).for_each(|_| link.detail(Depth::Two, || "shown".to_owned()).unwrap());
+            assert!(link.has_said_much());
+            let heard = std::future::poll_fn(|cx| Poll::Ready(link.poll_heard(cx).is_ready())).await;
+            assert!(!heard && !link.has_said_much());
+        });
     }
 }
