@@ -231,13 +231,19 @@ impl ServedLogin {
         }
     }
 
+    /// Lines of `internal-sftp` are written whatever LogLevel says: those of a login that has it.
+    fn record(&mut self, event: &events::session::Event) -> Result<(), Over> {
+        if matches!(event, events::session::Event::Sftp { .. }) && self.user.granted().sftp == SftpGranted::No {
+            return Err(Over::Misbehaved("told of files that it does not serve".to_owned()));
+        }
+        self.connection.record_after_login(event);
+        Ok(())
+    }
+
     /// What each request comes to; `None` for those that are not answered.
     fn carry_out(&mut self, request: LoggedInRequest) -> Result<Option<Answer>, Over> {
         let answer = match request {
-            LoggedInRequest::Record(event) => {
-                self.connection.record_after_login(&event);
-                return Ok(None);
-            }
+            LoggedInRequest::Record(event) => return self.record(&event).map(|()| None),
             LoggedInRequest::RecordFile(event) => return self.record_file(event).map(|()| None),
             LoggedInRequest::Signal { session, name } => {
                 self.signal(session, &name);

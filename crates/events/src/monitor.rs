@@ -21,7 +21,7 @@ pub enum Event {
     Failed(Attempt),
     /// An attempt to log in succeeded.
     Accepted(Attempt),
-    /// A dialogue goes on: the user is asked.
+    /// A dialogue goes on: the user is asked; or a key would do, and may now be proven.
     Postponed(Attempt),
     /// Everything was proven, and PAM says that the account may not be used.
     AccessDenied,

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
+use events::Level;
 use events::files::{ClientPath, Event};
 use ipc::phases::{EndedHow, LoggedInAnswer, LoggedInRequest, TerminalSize, Wanted};
 use proptest::prelude::*;
@@ -25,6 +26,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("host_keys_are_proven_and_nothing_else_is_signed", host_keys_are_proven),
     ("names_are_for_sftp_only", names_are_for_sftp_only),
     ("a_session_that_tells_of_impossible_files_is_ended", a_session_that_tells_of_impossible_files_is_ended),
+    ("lines_of_internal_sftp_are_for_logins_that_have_it", lines_of_internal_sftp_are_for_logins_that_have_it),
     ("a_session_that_goes_hangs_up_its_terminals", a_session_that_goes_hangs_up_its_terminals),
     ("a_closed_channel_hangs_up_its_terminal", a_closed_channel_hangs_up_its_terminal),
     ("signals_reach_commands_that_the_client_chose", signals_reach_commands_that_the_client_chose),
@@ -237,6 +239,24 @@ fn a_session_that_tells_of_impossible_files_is_ended() {
     assert!(!told(&sftp, "", b"/x".to_vec()));
     assert!(told(&sftp, "", vec![b'x'; 5000]), "longer than any path");
     assert!(told(&sftp, "command=\"/bin/date\"", b"/x".to_vec()), "a login without files");
+}
+
+/// They are not subject to LogLevel, and have a facility of their own.
+fn lines_of_internal_sftp_are_for_logins_that_have_it() {
+    let told = |configuration: &[(Id, &str)], options: &str| {
+        let monitor = Monitor::under(configuration, options);
+        monitor.reach(LOGGED_IN);
+        let event = events::session::Event::Sftp { facility: 4, level: Level::Info, text: "a line".to_owned() };
+        monitor.send(LOGGED_IN, &LoggedInRequest::Record(event));
+        monitor.send_raw(END);
+        monitor.wait();
+        let log = monitor.log();
+        (log.contains("a line"), log.contains("told of files that it does not serve"))
+    };
+    let sftp = [(Id::Subsystem, "sftp internal-sftp")];
+    assert_eq!(told(&sftp, ""), (true, false));
+    assert_eq!(told(&sftp, "command=\"/bin/date\""), (false, true));
+    assert_eq!(told(&[], ""), (false, true));
 }
 
 /// A command that lasts, on a terminal whose master is returned.
