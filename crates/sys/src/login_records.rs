@@ -268,11 +268,18 @@ fn is_pseudo_terminal(entry: &libc::utmpx) -> bool {
 
 /// Whether a process has ended; its new parent may take its time to reap it.
 fn is_gone(pid: i32) -> bool {
-    // proc_pid_stat(5): the state follows the name, which stands in parentheses and may hold any.
-    let is_dead = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X']));
     // Between opening and reading it may go, too.
     let is_none = |why: io::Error| why.kind() == io::ErrorKind::NotFound || why.raw_os_error() == Some(libc::ESRCH);
-    pid > 0 && std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or_else(is_none, is_dead)
+    pid > 0 && std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or_else(is_none, |stat| is_dead(&stat))
+}
+
+/// proc_pid_stat(5): the state follows the name, which stands in parentheses and may hold any. A process whose first thread
+/// has ended and others have not shows the same state: its user is there.
+fn is_dead(stat: &str) -> bool {
+    const THREADS_BEHIND_STATE: usize = 16;
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+    let has_ended = matches!(fields.next(), Some("Z" | "X"));
+    has_ended && fields.nth(THREADS_BEHIND_STATE).is_none_or(|threads| matches!(threads, "0" | "1"))
 }
 
 #[cfg(test)]
@@ -318,6 +325,14 @@ mod tests {
         let entry = entry(&long, libc::USER_PROCESS);
         assert!(entry.ut_host.iter().all(|character| *character == b'x' as libc::c_char));
         assert_eq!(entry.ut_addr_v6, [i32::from_ne_bytes([192, 0, 2, 7]), 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_process_has_ended_when_its_last_thread_has() {
+        let stat =
+            |state, threads| format!("7 (a) Z b) {state} 1 7 7 34816 7 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 99 0 0\n");
+        assert!(is_dead(&stat("Z", 1)) && is_dead(&stat("Z", 0)) && is_dead(&stat("X", 1)));
+        assert!(!is_dead(&stat("Z", 2)) && !is_dead(&stat("S", 1)) && !is_dead("") && !is_dead("7 (a) Z b) S 1"));
     }
 
     #[test]
