@@ -121,6 +121,23 @@ fn what_could_not_be_written_gets_no_name_and_is_not_told_to_be_complete() {
 }
 
 #[test]
+fn what_could_not_be_copied_from_gets_no_name() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path("whole"), "old").unwrap();
+    fs::write(scratch.path("source"), "new").unwrap();
+    let mut client = client(&scratch);
+    // A disk that fails cannot be had here; a file that was not opened for reading can.
+    let source = client.open("source", open::WRITE).unwrap();
+    let target = client.open("whole", NEW).unwrap();
+    assert_eq!(client.write(&target, 0, b"head"), OK);
+    let copy = body().string(&source).u64(0).u64(0).string(&target).u64(4);
+    assert_ne!(client.status_extended("copy-data", copy), OK);
+    assert_eq!(client.close(&target), FAILURE);
+    assert_eq!(names(&scratch), ["source", "whole"]);
+    assert_eq!(fs::read_to_string(scratch.path("whole")).unwrap(), "old");
+}
+
+#[test]
 fn a_resumed_upload_goes_on_in_place() {
     let scratch = Scratch::new();
     fs::write(scratch.path("part"), "first ").unwrap();

@@ -58,7 +58,14 @@ impl Service {
     pub(crate) fn go_on_copying<S: Surroundings>(&mut self, mut copying: Copying, to: &mut Exchange<'_, S>) -> Served {
         let mut this_turn = 0usize;
         while this_turn < TURN {
-            match self.copy_piece(&mut copying, to)? {
+            let copied = self.copy_piece(&mut copying, to);
+            if copied.is_err()
+                && let Some(target) = self.handles.file(&copying.to)
+            {
+                // Whichever end it was: what was to be there is not.
+                target.upload.iter_mut().for_each(Upload::failed);
+            }
+            match copied? {
                 Some(bytes) => this_turn = this_turn.saturating_add(bytes),
                 None if copying.left.is_none_or(|left| left == 0) => return Ok(Outcome::Done),
                 // The file ended before as much was copied as was asked for.
@@ -93,7 +100,6 @@ impl Service {
         source.bytes_read = source.bytes_read.saturating_add(bytes as u64);
         let target = self.handles.file(&copying.to).ok_or_else(no_such_handle)?;
         if let Err(error) = write_all_at(target, place.get(..bytes).unwrap_or_default(), copying.write_at) {
-            target.upload.iter_mut().for_each(Upload::failed);
             let event = failed(Transfer::Write, target, error);
             self.log(to.around, event);
             return Err(error.into());
