@@ -267,6 +267,7 @@ pub(super) const ROWS: &[Row] = &[
     row(NameLookUps, "getpid", libc::SYS_getpid, Always, "as getuid"),
     #[cfg(target_arch = "x86_64")]
     row(NameLookUps, "access", libc::SYS_access, Always, "systemd's module asks whether a file is there"),
+    #[cfg(not(target_arch = "x86_64"))]
     row(NameLookUps, "faccessat", libc::SYS_faccessat, Always, "what libc's access(2) is elsewhere"),
     row(NameLookUps, "lseek", libc::SYS_lseek, Always, "libc rewinds /etc/passwd and /etc/group"),
     row(
