@@ -74,6 +74,7 @@ use crate::ending::Ending;
 use crate::for_session::ForSession;
 use crate::hand_over::TransportState;
 use crate::key_exchange::SignedExchange;
+use crate::logged_in::ServedLogin;
 use crate::pam_login::PamLogin;
 use crate::preauth_child::PreauthChild;
 use crate::start_session::NoSession;
@@ -137,24 +138,33 @@ fn before_login(connection: &mut Connection) -> Result<Login, Ending> {
     child.end(connection, outcome)
 }
 
-fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
+fn after_login(connection: Connection, login: Login) -> ExitStatus {
+    match start_serving(connection, login) {
+        Ok(served) => served.serve_to_the_end(),
+        Err(status) => status,
+    }
+}
+
+/// In a frame of its own, not one that lasts for as long as the login does.
+#[inline(never)]
+fn start_serving(mut connection: Connection, login: Login) -> Result<Box<ServedLogin>, ExitStatus> {
     let Login { mut user, delegated, exchange, transport, pam } = login;
     connection.user_is_in(user.name());
     let place = start_session::find_place(&mut connection, &user);
     let found = place.and_then(|place| Ok((place, start_session::find_root(&mut connection, &user)?)));
-    let (_place_until_the_end, root) = match found {
+    let (place, root) = match found {
         Ok(found) => found,
         Err(why) => {
-            return match start_session::say_farewell(&mut connection, &user, why, transport) {
+            return Err(match start_session::say_farewell(&mut connection, &user, why, transport) {
                 Ok(()) => ExitStatus::Failed,
                 Err(error) => fatal(&mut connection, &error),
-            };
+            });
         }
     };
     let shown = root.shown(&user);
     let for_session = match ForSession::make_ready(&mut connection, &mut user, shown, pam, delegated) {
         Ok(for_session) => for_session,
-        Err(error) => return fatal(&mut connection, &error),
+        Err(error) => return Err(fatal(&mut connection, &error)),
     };
     // From here on a signal is a reason to undo what was made ready, and then to end.
     let watched = Signals::block_and_watch(&[Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT]).map_err(NoSession::from);
@@ -164,11 +174,12 @@ fn after_login(mut connection: Connection, login: Login) -> ExitStatus {
     });
     match started {
         Ok((signals, process, link)) => {
-            logged_in::serve(connection, user, exchange, for_session, logged_in::Watched { process, link, signals })
+            let watched = logged_in::Watched { process, link, signals };
+            Ok(ServedLogin::begin(connection, user, place, exchange, for_session, watched))
         }
         Err(error) => {
             for_session.undo(&mut connection);
-            fatal(&mut connection, &error)
+            Err(fatal(&mut connection, &error))
         }
     }
 }

@@ -40,6 +40,7 @@ use crate::logged_in::forwarding::Forwards;
 use crate::logged_in::how_ended::{how_ended, signal_named};
 use crate::logged_in::sessions::{Sessions, Stage, Terminal};
 use crate::logged_in::spool::Spool;
+use crate::login_places::LoginPlace;
 
 /// What ends a login, or asks for something.
 pub(crate) struct Watched {
@@ -54,44 +55,12 @@ pub(crate) struct Watched {
 /// each other.
 const PATIENCE: u16 = 10_000;
 
-/// Serves the session process until it ends.
-pub(crate) fn serve(
-    connection: Connection,
-    user: ProvenUser,
-    exchange: SignedExchange,
-    for_session: ForSession,
-    watched: Watched,
-) -> ExitStatus {
-    let Watched { process, link, signals } = watched;
-    let spool = user.effective().sftp_event_spool.as_deref().map(Spool::at);
-    let (sessions, forwards) = (Sessions::default(), Forwards::default());
-    let mut login = ServedLogin {
-        connection,
-        user,
-        exchange,
-        for_session,
-        process,
-        link,
-        signals,
-        sessions,
-        forwards,
-        spool,
-        proofs: 0,
-    };
-    // What reading the settings and deciding about the login needed; this part of a connection may last for weeks.
-    sys::memory::give_back();
-    let over = loop {
-        if let Err(over) = login.turn() {
-            break over;
-        }
-    };
-    login.finish(&over)
-}
-
 /// A login while it lasts.
-struct ServedLogin {
+pub(crate) struct ServedLogin {
     connection: Connection,
     user: ProvenUser,
+    /// Its place among the logins that the user may have at once, until the end.
+    _place: Option<LoginPlace>,
     exchange: SignedExchange,
     for_session: ForSession,
     process: Child,
@@ -152,6 +121,45 @@ fn send_patiently(link: BorrowedFd<'_>, send: impl Fn() -> Result<(), IpcError>)
 type Answer = (LoggedInAnswer, Vec<OwnedFd>);
 
 impl ServedLogin {
+    /// On the heap: moved from one stack frame to the next it would be in each of them for as long as it lasts.
+    pub(crate) fn begin(
+        connection: Connection,
+        user: ProvenUser,
+        place: Option<LoginPlace>,
+        exchange: SignedExchange,
+        for_session: ForSession,
+        watched: Watched,
+    ) -> Box<Self> {
+        let Watched { process, link, signals } = watched;
+        let spool = user.effective().sftp_event_spool.as_deref().map(Spool::at);
+        Box::new(Self {
+            connection,
+            user,
+            _place: place,
+            exchange,
+            for_session,
+            process,
+            link,
+            signals,
+            sessions: Sessions::default(),
+            forwards: Forwards::default(),
+            spool,
+            proofs: 0,
+        })
+    }
+
+    /// Serves the session process until it ends.
+    pub(crate) fn serve_to_the_end(mut self: Box<Self>) -> ExitStatus {
+        // What reading the settings and deciding about the login needed; this part of a connection may last for weeks.
+        sys::memory::give_back();
+        let over = loop {
+            if let Err(over) = self.turn() {
+                break over;
+            }
+        };
+        self.finish(&over)
+    }
+
     /// Waits for something to happen, and deals with it.
     fn turn(&mut self) -> Result<(), Over> {
         let ready = self.wait()?;
@@ -398,7 +406,7 @@ impl ServedLogin {
     }
 
     /// The session process has gone, or must go: terminals are hung up and nothing of the connection stays.
-    fn finish(mut self, over: &Over) -> ExitStatus {
+    fn finish(mut self: Box<Self>, over: &Over) -> ExitStatus {
         match over {
             Over::ProcessEnded | Over::Signalled => {}
             Over::Misbehaved(what) => {
