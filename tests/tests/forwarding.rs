@@ -458,14 +458,18 @@ fn programs_work_over_a_forwarding() {
     let options = server.client_options().join(" ");
     let outer = format!("ssh -F none {options} -W 127.0.0.1:{} {}", server.port, server.login());
     let shell = format!("ssh -F none {options} -o ProxyCommand='{outer}'");
-    let target = server.account.home.join("copied");
+    // A place of the account's, but not its home, which may be the tester's own.
+    let theirs = server.scratch.path("theirs");
+    fs::create_dir(&theirs).unwrap();
+    std::os::unix::fs::chown(&theirs, Some(server.account.uid), Some(server.account.gid)).unwrap();
+    let target = theirs.join("copied");
     let mut rsync = std::process::Command::new("rsync");
     rsync.args(["-a", "-e", &shell]).arg(format!("{}/", folder.display()));
     let output = run(rsync.arg(format!("{}:{}", server.login(), target.display())));
     assert!(output.status.success(), "{output:?}");
     assert!(fs::read(target.join("19")).unwrap() == bytes(190_000));
 
-    let repository = server.account.home.join("r.git");
+    let repository = theirs.join("r.git");
     server.ssh_ok(&[], &format!("git init -q --bare {}", repository.display()));
     let work = server.scratch.path("work");
     let git = |arguments: &[&str]| {
