@@ -10,7 +10,6 @@ use std::path::Path;
 use events::Level;
 use events::monitor::Event;
 use ipc::phases::{ModpGroup, PrimeSizes};
-use nix::errno::Errno;
 
 /// Largest file that is read, in bytes: seven times the one that theirs comes with.
 const LARGEST_FILE: u64 = 4 * 1024 * 1024;
@@ -26,7 +25,7 @@ pub(crate) fn choose_group(file: Option<&Path>, sizes: &PrimeSizes) -> (Option<M
     let text = match read(file) {
         Ok(text) => text,
         Err(error) => {
-            let why = words(&error);
+            let why = sys::errors::words(&error);
             let text = format!("WARNING: could not open {} ({why}), using fixed modulus", file.display());
             return (None, vec![said(Level::Info, text)]);
         }
@@ -146,11 +145,6 @@ fn random_below(count: usize) -> usize {
     // Without random bytes the exchange that follows cannot be made either.
     let _ = sys::random::random_bytes(&mut bytes);
     usize::from_ne_bytes(bytes).checked_rem(count).unwrap_or(0)
-}
-
-/// Without its number.
-fn words(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().to_owned())
 }
 
 fn said(level: Level, text: String) -> Event {

@@ -2,6 +2,7 @@
 
 use events::preauth::Event;
 use ipc::Phase;
+use sys::errors::words;
 use transport::TransportError;
 
 use crate::ask_monitor::{Monitor, Recording};
@@ -39,7 +40,7 @@ where
         ConnectionError::MonitorGone => return Ending::MonitorGone,
         ConnectionError::Closed => Event::ConnectionClosed,
         ConnectionError::Broken(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Event::ConnectionReset,
-        ConnectionError::Broken(error) => Event::ConnectionBroken { what: in_words(&error) },
+        ConnectionError::Broken(error) => Event::ConnectionBroken { what: words(&error) },
         ConnectionError::Transport(error) => {
             if let Some(reason) = error.disconnect_reason() {
                 peer.say_goodbye(reason, &error.to_string());
@@ -65,9 +66,4 @@ where
     peer.say_goodbye(reason, &why);
     monitor.record(Event::Disconnecting { why });
     Ending::Over
-}
-
-/// What strerror(3) says, without the number that Rust puts behind it.
-pub(crate) fn in_words(error: &std::io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).desc().to_owned())
 }

@@ -3,6 +3,7 @@
 use events::Depth;
 use events::preauth::Event;
 use ipc::phases::KeyExchange;
+use sys::errors::words;
 use transport::TransportError;
 
 use crate::ask_monitor::Monitor;
@@ -36,7 +37,7 @@ fn record_failure(error: ConnectionError, peer: &mut Peer, monitor: &Monitor<Key
     match error {
         ConnectionError::Closed => monitor.record(Event::ClosedBeforeIdentification),
         ConnectionError::Broken(ref broken) => {
-            monitor.record(Event::BrokenBeforeIdentification { what: ending::in_words(broken) });
+            monitor.record(Event::BrokenBeforeIdentification { what: words(broken) });
         }
         ConnectionError::Transport(error) => return unusable(error, peer, monitor),
         ConnectionError::MonitorGone => {}

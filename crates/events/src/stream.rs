@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use sys::errors::words;
 
 use crate::patience::Patience;
 use crate::{ConnectionFacts, Level, Loggable, json};
@@ -184,11 +185,6 @@ fn write_line(file: &mut File, line: &str) -> io::Result<()> {
         return Err(io::Error::from(io::ErrorKind::StorageFull));
     }
     Ok(())
-}
-
-fn words(why: &io::Error) -> String {
-    let number = why.raw_os_error().map(nix::errno::Errno::from_raw);
-    number.map_or_else(|| why.to_string(), |number| number.desc().to_owned())
 }
 
 #[cfg(test)]

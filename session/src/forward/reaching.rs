@@ -68,7 +68,7 @@ impl NotReached {
 /// What strerror(3) or gai_strerror(3) say, without what Rust puts around it.
 pub(super) fn words(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        Some(_) => sys::errors::words(error),
         None if error.kind() == io::ErrorKind::TimedOut => nix::errno::Errno::ETIMEDOUT.desc().to_owned(),
         None => {
             let text = error.to_string();

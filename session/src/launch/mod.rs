@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use ipc::IpcError;
 use ipc::start::{LINK, LastWords, LaunchStart};
+use sys::errors::words;
 use thiserror::Error;
 
 /// The first descriptor that the command does not get.
@@ -38,7 +39,7 @@ enum LaunchError {
     Nul(#[from] std::ffi::NulError),
     #[error("cannot reset signals: {0}")]
     Signals(io::Error),
-    #[error("{shell}: {}", in_words(.error))]
+    #[error("{shell}: {}", words(.error))]
     Exec { shell: String, error: io::Error },
 }
 
@@ -101,7 +102,7 @@ fn go_home(start: &LaunchStart) {
     if let Err(error) = std::env::set_current_dir(&start.home) {
         // Theirs is silent inside a chroot, where homes are often missing on purpose.
         if start.chroot.is_none() {
-            say(&format!("Could not chdir to home directory {}: {}", start.home, in_words(&error)));
+            say(&format!("Could not chdir to home directory {}: {}", start.home, words(&error)));
         }
     }
 }
@@ -121,9 +122,4 @@ fn exec(start: &LaunchStart) -> LaunchError {
     }
     let error = sys::process::exec(&shell, &arguments, &environment);
     LaunchError::Exec { shell: OsStr::from_bytes(shell.as_bytes()).to_string_lossy().into_owned(), error }
-}
-
-/// What strerror(3) says, without the number that Rust puts behind it.
-fn in_words(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).desc().to_owned())
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 
 use ipc::start::{LaunchStart, RcFile};
+use sys::errors::words;
 
 use super::x11;
 
@@ -23,7 +24,7 @@ pub(super) fn run_first(start: &LaunchStart) {
         return;
     };
     if let Err(error) = run(file, start) {
-        super::say(&format!("Could not run {}: {}", file.path, super::in_words(&error)));
+        super::say(&format!("Could not run {}: {}", file.path, words(&error)));
     }
 }
 

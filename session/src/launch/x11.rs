@@ -7,13 +7,14 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use ipc::start::{LaunchStart, X11Display};
+use sys::errors::words;
 use sys::process::Program;
 
 /// Puts the cookie among the user's. Where the user's `~/.ssh/rc` or the system's sshrc runs, it does so itself: it is
 /// given protocol and cookie on its standard input (sshd(8), "SSHRC").
 pub(super) fn remember_cookie(start: &LaunchStart, display: &X11Display) {
     if let Err(error) = run_xauth(start, display) {
-        super::say(&format!("Could not run {} -q -: {}", display.xauth, super::in_words(&error)));
+        super::say(&format!("Could not run {} -q -: {}", display.xauth, words(&error)));
     }
 }
 

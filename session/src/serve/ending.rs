@@ -70,7 +70,7 @@ impl Ending {
     pub(crate) fn events(&self, sent: u64, received: u64) -> Vec<Event> {
         match self {
             Self::HungUp => vec![Event::ConnectionClosed, Event::Transferred { sent, received }, Event::Closing],
-            Self::Network(error) => vec![Event::ReadError { why: reason(error) }],
+            Self::Network(error) => vec![Event::ReadError { why: sys::errors::words(error) }],
             Self::Disconnected { reason, text } => {
                 vec![Event::ReceivedDisconnect { reason: *reason, text: text.clone() }, Event::Disconnected]
             }
@@ -81,11 +81,4 @@ impl Ending {
             Self::NotServed(_) | Self::Monitor(_) => Vec::new(),
         }
     }
-}
-
-/// `Connection reset by peer`, without the number that Rust appends.
-fn reason(error: &io::Error) -> String {
-    error
-        .raw_os_error()
-        .map_or_else(|| error.to_string(), |number| nix::errno::Errno::from_raw(number).desc().to_owned())
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use events::listener::{DropLimit, DropReason, Event};
 use events::{ConnectionFacts, Endpoint, Level, Log};
 use nix::errno::Errno;
+use sys::errors::words;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -21,7 +22,6 @@ use super::helpers::Helpers;
 use super::log_rate::{LogRate, Rate};
 use super::monitors::{self, Stays};
 use super::penalties::Penalties;
-use super::serving::words;
 use super::sockets::{Listening, endpoint, ends_of};
 use super::startups::Startups;
 

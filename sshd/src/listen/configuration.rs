@@ -13,10 +13,10 @@ use events::{Destination, EventDestination, Level, LogSettings, facility_named};
 use settings::paths::{OUR_COMMENT, OUR_VERSION};
 use settings::values::{Choice, EventLog, MaxStartups};
 use settings::{Effective, Settings};
+use sys::errors::words;
 
 use super::host_keys;
 use super::monitors::HandedToMonitors;
-use super::serving::words;
 use super::sources::SourceLimits;
 use super::{Failure, Start, privilege_separation};
 use crate::command_line::CommandLine;

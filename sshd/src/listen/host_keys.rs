@@ -18,9 +18,8 @@ use settings::Effective;
 use settings::algorithms::CA_SIGNATURES;
 use settings::text::to_path;
 use settings::values::Choice as _;
+use sys::errors::words;
 use zeroize::Zeroizing;
-
-use super::serving::words;
 
 /// Largest key file in bytes.
 const LARGEST_FILE: u64 = 1 << 20;

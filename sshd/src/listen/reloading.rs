@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 
 use events::listener::Event;
 use events::{ConnectionFacts, Loggable};
+use sys::errors::words;
 
 use super::Failure;
 use super::accepting::{accept_on, close_all_but};
 use super::configuration::{InForce, Read};
-use super::serving::{Server, listen_on_all, words};
+use super::serving::{Server, listen_on_all};
 use super::sockets::Listening;
 
 impl Server<'_> {

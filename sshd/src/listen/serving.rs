@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use events::listener::Event;
 use events::{Destination, Level, Log};
 use nix::sys::signal::Signal;
+use sys::errors::words;
 use sys::process::Background;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -162,11 +163,6 @@ pub(crate) fn listen_on_all(addresses: &[SocketAddr]) -> (Vec<Listening>, Vec<Ev
         }
     }
     (sockets, complaints)
-}
-
-pub(crate) fn words(error: &io::Error) -> String {
-    let number = error.raw_os_error().map(nix::errno::Errno::from_raw);
-    number.map_or_else(|| error.to_string(), |number| number.desc().to_owned())
 }
 
 /// What the listener is asked to do.
