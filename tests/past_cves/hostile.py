@@ -144,16 +144,17 @@ def median_times(names):
         print(name, attempt, int(statistics.median(times) * 1e6), '|'.join(sorted(set(answers))), sep='\t')
 
 
-def peak_below(pid):
-    """The largest that any process below this one has been, in KiB."""
-    with open('/proc/%d/task/%d/children' % (pid, pid)) as children:
-        pids = [int(child) for child in children.read().split()]
+def peak_of_family(pid):
+    """The largest that this process or any below it has been, in KiB; one that ends meanwhile counts as nothing."""
     sizes = [0]
-    for child in pids:
-        with open('/proc/%d/status' % child) as status:
+    try:
+        with open('/proc/%d/task/%d/children' % (pid, pid)) as children:
+            pids = [int(child) for child in children.read().split()]
+        with open('/proc/%d/status' % pid) as status:
             sizes += [int(line.split()[1]) for line in status if line.startswith('VmHWM')]
-        sizes.append(peak_below(child))
-    return max(sizes)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return max(sizes + [peak_of_family(child) for child in pids])
 
 
 def pings(listener, exchanging):
@@ -164,7 +165,6 @@ def pings(listener, exchanging):
     t._parse_kex_init = lambda m: stop.wait()
     if exchanging:
         t._send_kex_init()
-        time.sleep(0.2)
     else:
         t.packetizer.read_message = lambda: stop.wait() or (0, Message())
     sent = 0
@@ -183,7 +183,7 @@ def pings(listener, exchanging):
     flooding = threading.Thread(target=flood, daemon=True)
     flooding.start()
     flooding.join(4)
-    print(sent, peak_below(listener))
+    print(sent, peak_of_family(listener))
 
 
 case, arguments = sys.argv[2], sys.argv[3:]
