@@ -12,6 +12,7 @@ use policy::{
 use settings::Effective;
 use settings::text::from_path;
 use settings::values::Method;
+use settings::words::split;
 use sys::identity::{Account, Identity};
 
 use crate::answers::approve_account::Approval;
@@ -20,7 +21,6 @@ use crate::answers::exchange_gssapi::TicketsProven;
 use crate::answers::hold_dialogue::DialogueProven;
 use crate::candidate::Candidate;
 use crate::connection::Connection;
-use crate::words::split;
 
 /// What a candidate has proven so far.
 pub(crate) struct Proofs {

@@ -55,7 +55,6 @@ mod signed_data;
 mod start_child;
 mod start_session;
 mod trust_files;
-mod words;
 
 use std::process::ExitCode;
 

@@ -14,13 +14,13 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::Signal;
 use policy::{Refusal, TokenError, Tokens};
 use settings::text::{from_path, to_path};
+use settings::words::split;
 use sys::identity::{Account, Identity};
 use sys::process::{Child, Ended, ProgramAs};
 
 use crate::authorized_keys::{LARGEST_FILE, components_of, said};
 use crate::candidate::Candidate;
 use crate::preauth_child::{timeout, wait_for};
-use crate::words::split;
 
 /// Where the program finds others, as theirs.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";

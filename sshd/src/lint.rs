@@ -246,6 +246,21 @@ mod tests {
     }
 
     #[test]
+    fn options_that_internal_sftp_would_not_follow() {
+        let always = is_always_said;
+        always("ForceCommand internal-sftp -P rmdir,remoev -R\n", "knows no request \"remoev\"");
+        always("Subsystem sftp internal-sftp -u 0999\n", "Invalid umask \"0999\"; then no files are served");
+        always(
+            "Match User x\n ForceCommand internal-sftp -z\n",
+            "line 2: warning: ForceCommand: internal-sftp: invalid",
+        );
+        always("ForceCommand internal-sftp -d /srv/%h\n", "unknown key %h");
+        always("ForceCommand internal-sftp -h\n", "serve no files");
+        let good = "internal-sftp -R -d '/a b/%u' -l VERBOSE -f LOCAL3 -u 027 -m 640 -P remove,posix-rename";
+        assert!(said(&format!("Subsystem sftp {good}\nForceCommand {good}\n"), true).is_empty());
+    }
+
+    #[test]
     fn logins_that_can_never_finish() {
         is_warned(
             "PasswordAuthentication no\nMatch User fred\n AuthenticationMethods publickey,password\n",

@@ -13,12 +13,13 @@ use serde_json::Value;
 const MAY_BE_UNSAFE: [&str; 4] = ["crates/sys/", "crates/crypto-ffi/", "crates/gssapi/", "crates/pam/"];
 
 /// Where nothing may panic on a peer's bytes.
-const READS_PEERS: [&str; 9] = [
+const READS_PEERS: [&str; 10] = [
     "crates/wire",
     "crates/transport",
     "crates/ipc",
     "crates/keys",
     "crates/sftp",
+    "crates/sftp-options",
     "preauth",
     "monitor",
     "session",

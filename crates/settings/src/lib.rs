@@ -20,6 +20,7 @@ pub mod session;
 pub mod settings;
 pub mod text;
 pub mod values;
+pub mod words;
 
 pub use arguments::Arguments;
 pub use complaint::Complaint;

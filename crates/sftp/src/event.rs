@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use events::{ConnectionFacts, Level, Loggable};
 use serde::{Deserialize, Serialize};
+use sftp_options::Kind;
 
-use crate::kind::Kind;
 use crate::status::Status;
 
 /// One line. Paths are as the client sent them.

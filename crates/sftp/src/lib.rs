@@ -56,13 +56,10 @@
 mod attributes;
 mod dates;
 mod event;
-mod getopt;
 mod handles;
 mod jail;
-mod kind;
 mod long_name;
 mod names;
-mod options;
 mod queue;
 mod reply;
 mod request;
@@ -75,9 +72,8 @@ mod tree;
 
 pub use event::{SftpEvent, Transfer};
 pub use jail::Jail;
-pub use kind::{Kind, KindSet};
-pub use options::{Asked, Options, OptionsError, request_names, usage};
 pub use queue::ByteQueue;
 pub use server::{LARGEST_PACKET, Progress, Server, SftpError};
+pub use sftp_options::{Asked, Kind, KindSet, Options, OptionsError, request_names, usage};
 pub use status::Status;
 pub use surroundings::{Client, Digest, HandleLimit, Surroundings, Uploads};

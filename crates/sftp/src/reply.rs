@@ -2,9 +2,9 @@
 
 use nix::sys::stat::FileStat;
 use nix::sys::statvfs::{FsFlags, Statvfs};
+use sftp_options::{Kind, OnTheWire};
 
 use crate::attributes;
-use crate::kind::{Kind, OnTheWire, ROWS};
 use crate::queue::{ByteQueue, Mark};
 use crate::status::Status;
 
@@ -59,8 +59,8 @@ pub(crate) fn patch_length(output: &mut ByteQueue, mark: Mark) {
 pub(crate) fn version(output: &mut ByteQueue, permitted: impl Fn(Kind) -> bool) {
     let packet = Packet::new(output, SSH_FXP_VERSION);
     packet.body.put_u32(PROTOCOL_VERSION);
-    for row in ROWS.iter().filter(|row| permitted(row.kind)) {
-        if let OnTheWire::Extension { name, version } = row.on_the_wire {
+    for kind in Kind::all().filter(|kind| permitted(*kind)) {
+        if let Some(OnTheWire::Extension { name, version }) = kind.on_the_wire() {
             packet.body.put_string(name);
             packet.body.put_string(version);
         }

@@ -1,9 +1,9 @@
 //! Bodies of requests, taken apart. Nothing is copied: paths and data stay where they arrived.
 
+use sftp_options::Kind;
 use wire::{Reader, WireError};
 
 use crate::attributes::Attributes;
-use crate::kind::Kind;
 
 /// Flags of SSH_FXP_OPEN (section 6.3).
 pub(crate) mod open_flags {

@@ -11,13 +11,12 @@ mod uploads;
 use std::path::{Path, PathBuf};
 
 use events::Level;
+use sftp_options::{Kind, Options};
 
 use crate::event::SftpEvent;
 use crate::handles::{Handles, Opened};
 use crate::jail::Jail;
-use crate::kind::Kind;
 use crate::names::Names;
-use crate::options::Options;
 use crate::queue::ByteQueue;
 use crate::reply;
 use crate::request::Request;

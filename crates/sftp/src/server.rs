@@ -1,11 +1,10 @@
 //! The server: requests in, answers out, in order.
 
+use sftp_options::{Kind, Options};
 use thiserror::Error;
 use wire::Reader;
 
 use crate::event::SftpEvent;
-use crate::kind::Kind;
-use crate::options::Options;
 use crate::queue::ByteQueue;
 use crate::reply;
 use crate::request::Request;

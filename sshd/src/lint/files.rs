@@ -8,7 +8,9 @@ use policy::Step;
 use settings::keywords::{Id, Keyword};
 use settings::text::to_path;
 use settings::values::EventLog;
+use settings::words::split;
 use settings::{Place, Said, Setting};
+use sftp_options::Options;
 
 use super::Lint;
 use crate::listen::host_keys::{HostKeys, is_user_certificate};
@@ -210,6 +212,8 @@ fn command(lint: &mut Lint<'_>, place: Place, keyword: &str, line: &str) {
     let word = line.split([' ', '\t']).next().unwrap_or_default().trim_matches('"');
     if word != "internal-sftp" && distance(word, "internal-sftp") <= 2 {
         lint.warn(place, format!("{keyword}: \"{word}\" is no command; did you mean internal-sftp?"));
+    } else if let Some(arguments) = policy::internal_sftp_arguments(line) {
+        options_of_internal_sftp(lint, place, keyword, arguments);
     } else if word.starts_with('/')
         && !CUSTOMARY_SFTP_SERVERS.contains(&word)
         && let Err(error) = std::fs::metadata(to_path(word))
@@ -217,6 +221,23 @@ fn command(lint: &mut Lint<'_>, place: Place, keyword: &str, line: &str) {
         let remedy = if word.ends_with("sftp-server") { " (internal-sftp needs no program)" } else { "" };
         lint.warn(place, format!("{keyword} {word}: {error}{remedy}"));
     }
+}
+
+/// What `sftp-server` would say to these options before it serves anything. Nobody hears it from `internal-sftp` before
+/// the first login, and a request whose name is misspelt behind `-P` stays allowed.
+fn options_of_internal_sftp(lint: &mut Lint<'_>, place: Place, keyword: &str, arguments: &str) {
+    let wrong = match split(arguments).map(|words| Options::to_serve(&words)) {
+        Some(Ok(options)) => {
+            for name in options.unknown_requests {
+                let text = format!("{keyword}: internal-sftp knows no request \"{name}\" (sftp-server -Q requests)");
+                lint.warn(place, text);
+            }
+            return;
+        }
+        Some(Err(error)) => error.to_string(),
+        None => "a quote is not closed".to_owned(),
+    };
+    lint.warn(place, format!("{keyword}: internal-sftp: {wrong}; then no files are served"));
 }
 
 /// How many characters must be added, removed or changed to make one word of the other.

@@ -5,10 +5,11 @@ use nix::fcntl::OFlag;
 use nix::sys::uio::{pread, pwrite};
 
 use super::{Exchange, Outcome, Served, Service, Upload, no_such_handle};
+use sftp_options::Kind;
+
 use crate::attributes::Attributes;
 use crate::event::{SftpEvent, Transfer};
 use crate::handles::{OpenFile, Opened, TableFull};
-use crate::kind::Kind;
 use crate::reply;
 use crate::request::open_flags;
 use crate::server::LARGEST_READ;

@@ -332,12 +332,9 @@ fn command_ends(session: &Session, on_terminal: bool, descriptors: Vec<OwnedFd>)
 /// `None` when this login has no files, or the arguments are wrong: the administrator is told in what way.
 fn sftp_ends(terms: &Terms, arguments: &[String], link: &mut MonitorLink) -> Option<Ends> {
     let client = terms.sftp.clone()?;
-    let wrong = match sftp::Options::parse(arguments) {
-        Ok(sftp::Asked::Serve(options)) => {
-            return Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, terms.rates.clone(), link))));
-        }
-        Ok(_) => "-h and -Q serve no files".to_owned(),
-        Err(error) => error.to_string(),
+    let wrong = match sftp::Options::to_serve(arguments) {
+        Ok(options) => return Some(Ends::Sftp(Box::new(SftpEnd::start(options, client, terms.rates.clone(), link)))),
+        Err(wrong) => wrong,
     };
     let facility = sftp::Options::default().log_facility;
     let _ = link.record(Event::Sftp { facility, level: Level::Error, text: format!("internal-sftp: {wrong}") });

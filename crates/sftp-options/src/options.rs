@@ -95,6 +95,9 @@ pub enum OptionsError {
     /// `-d` with a token that does not exist.
     #[error("unknown key %{0} in start directory")]
     UnknownToken(char),
+    /// `internal-sftp -h` or `-Q`, which has nobody to print for.
+    #[error("-h and -Q serve no files")]
+    ServesNoFiles,
 }
 
 impl OptionsError {
@@ -152,6 +155,14 @@ impl Options {
             }
         }
         Ok(Asked::Serve(options))
+    }
+
+    /// The arguments of `internal-sftp`.
+    pub fn to_serve<A: AsRef<OsStr>>(arguments: &[A]) -> Result<Self, OptionsError> {
+        match Self::parse(arguments)? {
+            Asked::Serve(options) => Ok(options),
+            Asked::ListRequests | Asked::Usage => Err(OptionsError::ServesNoFiles),
+        }
     }
 
     fn set(&mut self, letter: u8, value: &[u8]) -> Result<(), OptionsError> {
@@ -273,6 +284,7 @@ mod tests {
         assert_eq!(served(&["-R", "-c", "-u", "nonsense"]).umask, None);
         assert_eq!(Options::parse(&["-Q", "REQUESTS"]), Ok(Asked::ListRequests));
         assert_eq!(Options::parse(&["-h"]), Ok(Asked::Usage));
+        assert_eq!(Options::to_serve(&["-R", "-h"]), Err(OptionsError::ServesNoFiles));
     }
 
     #[test]

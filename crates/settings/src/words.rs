@@ -2,7 +2,8 @@
 
 /// Words of a command line: separated by blanks, quoted by `"` or `'`; `\` takes a quote or a `\` as it is, and a blank
 /// outside quotes. `None` when a quote is not closed. All words count (CVE-2026-59997).
-pub(crate) fn split(line: &str) -> Option<Vec<String>> {
+#[must_use]
+pub fn split(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

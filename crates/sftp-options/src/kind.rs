@@ -39,18 +39,23 @@ pub enum Kind {
 
 /// How a request is recognised on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnTheWire {
+pub enum OnTheWire {
     /// By its packet type.
     Type(u8),
-    /// By its name behind SSH_FXP_EXTENDED; the version is what we advertise.
-    Extension { name: &'static str, version: &'static str },
+    /// By its name behind SSH_FXP_EXTENDED.
+    Extension {
+        /// With the domain of who defined it.
+        name: &'static str,
+        /// As it is advertised.
+        version: &'static str,
+    },
 }
 
-pub(crate) struct Row {
-    pub(crate) kind: Kind,
+struct Row {
+    kind: Kind,
     /// What `-p`, `-P` and the log call it.
     name: &'static str,
-    pub(crate) on_the_wire: OnTheWire,
+    on_the_wire: OnTheWire,
     /// Refused as a whole under `-R`. OPEN is not: it depends on its flags.
     writes: bool,
 }
@@ -64,7 +69,7 @@ const fn extension(kind: Kind, name: &'static str, on_the_wire: (&'static str, &
 }
 
 /// In the order of `Kind`, which is also the order of the advertisement and of `-Q requests`.
-pub(crate) const ROWS: [Row; 29] = [
+const ROWS: [Row; 29] = [
     plain(Kind::Open, "open", 3, false),
     plain(Kind::Close, "close", 4, false),
     plain(Kind::Read, "read", 5, false),
@@ -120,11 +125,21 @@ impl Kind {
         self.row().is_some_and(|row| row.writes)
     }
 
-    pub(crate) fn with_type(number: u8) -> Option<Self> {
+    /// How clients ask for it.
+    #[must_use]
+    pub fn on_the_wire(self) -> Option<OnTheWire> {
+        self.row().map(|row| row.on_the_wire)
+    }
+
+    /// The request with this packet type.
+    #[must_use]
+    pub fn with_type(number: u8) -> Option<Self> {
         ROWS.iter().find(|row| row.on_the_wire == OnTheWire::Type(number)).map(|row| row.kind)
     }
 
-    pub(crate) fn with_extension_name(wanted: &[u8]) -> Option<Self> {
+    /// The request with this name behind SSH_FXP_EXTENDED.
+    #[must_use]
+    pub fn with_extension_name(wanted: &[u8]) -> Option<Self> {
         let matches =
             |row: &&Row| matches!(row.on_the_wire, OnTheWire::Extension { name, .. } if name.as_bytes() == wanted);
         ROWS.iter().find(matches).map(|row| row.kind)
