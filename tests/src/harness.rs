@@ -10,16 +10,17 @@ pub mod kerberos;
 mod kernel;
 mod login_records;
 mod processes;
+mod server_log;
 pub mod traffic;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -33,6 +34,7 @@ pub use kernel::{needs_tun, without_system_call};
 pub use login_records::{LoginRecords, is_shown_by_who};
 pub use processes::{descendants_of, executable_of, processes_of, status_of, title_of};
 
+use server_log::Log;
 use traffic::free_port;
 
 /// How long anything may take before a test gives up on it.
@@ -351,13 +353,6 @@ pub struct Server {
     log: Arc<Log>,
 }
 
-/// Lines of everybody's log.
-#[derive(Default)]
-struct Log {
-    lines: Mutex<Vec<String>>,
-    grown: Condvar,
-}
-
 impl Server {
     /// A server as root with a fresh account. `configuration` is put in front of the harness's own lines, so it wins;
     /// what follows a line `# bulkhead_config` in it goes into the companion file.
@@ -429,14 +424,14 @@ impl Server {
             let port = free_port();
             write_configuration(configuration, port, &scratch);
             scratch.file("known_hosts", known_hosts(&scratch, port, &known));
-            let log = Arc::new(Log::default());
-            let mut child = spawn(who, &account, &scratch, environment, &log);
-            if log.wait_for(&format!("Server listening on 127.0.0.1 port {port}."), &mut child) {
+            let (mut child, log) = spawn(who, &account, &scratch, environment);
+            let listens = format!("Server listening on 127.0.0.1 port {port}.");
+            if log.find_while_lives(&listens, &mut child).is_some() {
                 return Self { port, scratch, account, child, log };
             }
             let _ = child.kill();
             let _ = child.wait();
-            let lines = log.lines.lock().expect("the log").join("\n");
+            let lines = log.lines().join("\n");
             assert!(attempt < 3 && lines.contains("in use"), "the server does not start:\n{lines}");
         }
         unreachable!("the loop returns or panics")
@@ -553,10 +548,10 @@ impl Server {
         self.log.find(text).unwrap_or_else(|| panic!("no log line contains {text:?}"))
     }
 
-    /// All log lines so far.
+    /// All log lines that have been written so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lines.lock().expect("the log").join("\n")
+        self.log.lines().join("\n")
     }
 
     /// Sends a signal to the listener.
@@ -591,43 +586,6 @@ impl Drop for Server {
         if thread::panicking() {
             eprintln!("---- the server's log ----\n{}\n----", self.log());
         }
-    }
-}
-
-impl Log {
-    fn wait_for(&self, text: &str, child: &mut Child) -> bool {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if self.contains(text) {
-                return true;
-            }
-            if Instant::now() > deadline || child.try_wait().expect("the child").is_some() {
-                return self.contains(text);
-            }
-            self.wait_a_moment();
-        }
-    }
-
-    fn find(&self, text: &str) -> Option<String> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(line) = self.lines.lock().expect("the log").iter().find(|line| line.contains(text)) {
-                return Some(line.clone());
-            }
-            if Instant::now() > deadline {
-                return None;
-            }
-            self.wait_a_moment();
-        }
-    }
-
-    fn contains(&self, text: &str) -> bool {
-        self.lines.lock().expect("the log").iter().any(|line| line.contains(text))
-    }
-
-    fn wait_a_moment(&self) {
-        let lines = self.lines.lock().expect("the log");
-        let _ = self.grown.wait_timeout(lines, Duration::from_millis(50)).expect("the log");
     }
 }
 
@@ -739,7 +697,7 @@ fn known_hosts(scratch: &Scratch, port: u16, ed25519: &str) -> String {
 /// The script of [`Server::as_root_after`].
 const MOUNTS: &str = "mounts.sh";
 
-fn spawn(who: As, account: &Account, scratch: &Scratch, environment: &[(&str, &str)], log: &Arc<Log>) -> Child {
+fn spawn(who: As, account: &Account, scratch: &Scratch, environment: &[(&str, &str)]) -> (Child, Arc<Log>) {
     let mut command = Command::new(binaries().join("sshd"));
     if scratch.path(MOUNTS).exists() {
         command = Command::new("unshare");
@@ -752,14 +710,6 @@ fn spawn(who: As, account: &Account, scratch: &Scratch, environment: &[(&str, &s
         command.current_dir("/");
     }
     let mut child = command.spawn().expect("sshd is built");
-    let stderr = child.stderr.take().expect("a pipe");
-    let log = Arc::clone(log);
-    thread::spawn(move || {
-        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            log.lines.lock().expect("the log").push(line);
-            log.grown.notify_all();
-        }
-    });
-    child
+    let log = Log::of(child.stderr.take().expect("a pipe"));
+    (child, log)
 }
