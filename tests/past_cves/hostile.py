@@ -1,5 +1,5 @@
 """A client that does what no client should: hostile.py PORT CASE ARGUMENT... Prints what the server answers."""
-import logging, os, queue, statistics, sys, threading, time
+import logging, os, queue, sys, threading, time
 import paramiko
 from paramiko.message import Message
 
@@ -118,9 +118,11 @@ def dialogue(raw, user):
     return raw.ask(b'\x3d', 1, 'wrong') if number == 60 else (number, message)
 
 
-def median_times(names):
-    """Microseconds that a refusal takes, by name and attempt; names in turns."""
-    rounds, keep = 5, {}
+def shortest_times(names):
+    """Microseconds that a refusal takes at the least, by name and attempt; names in turns.
+
+    What is always done for a name takes its time in the shortest one, too; what else the machine did is not in it."""
+    rounds, keep = 8, {}
     key = paramiko.ECDSAKey.generate()
     attempts = {
         'none': lambda r, n: r.request(n, 'none'),
@@ -141,7 +143,7 @@ def median_times(names):
             raw.transport.close()
     for (name, attempt), found in keep.items():
         times, answers = zip(*found)
-        print(name, attempt, int(statistics.median(times) * 1e6), '|'.join(sorted(set(answers))), sep='\t')
+        print(name, attempt, int(min(times) * 1e6), '|'.join(sorted(set(answers))), sep='\t')
 
 
 def peak_of_family(pid):
@@ -203,7 +205,7 @@ elif case == 'devices':
         number, _ = Raw().request(arguments[0], 'keyboard-interactive', '', devices)
         print('asked' if number == 60 else shown(number))
 elif case == 'times':
-    median_times(arguments)
+    shortest_times(arguments)
 elif case == 'password':
     raw, length = Raw(), int(arguments[1])
     before = time.perf_counter()

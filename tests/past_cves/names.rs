@@ -7,7 +7,7 @@ use bulkhead_tests::{PamService, Server};
 use crate::pam::{PASSWORD, with_pam};
 use crate::{can_be_hostile, hostile, is_in, other_key};
 
-/// One name's attempt: its median in microseconds, and what was answered.
+/// One name's attempt: its shortest time in microseconds, and what was answered.
 struct Row {
     name: String,
     attempt: String,

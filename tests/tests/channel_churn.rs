@@ -63,11 +63,17 @@ for number in range(1, 21):
 const MOST_GROWTH_KIB: u64 = 9000 * 50 / 1024;
 
 /// One of the processes of the connection.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Part {
     executable: String,
     descriptors: usize,
     threads: String,
+}
+
+impl Part {
+    fn is_no_more_than(&self, then: &Self) -> bool {
+        self.executable == then.executable && self.descriptors <= then.descriptors && self.threads == then.threads
+    }
 }
 
 fn parts(server: &Server) -> Vec<Part> {
@@ -119,7 +125,11 @@ fn ten_thousand_channels_leave_nothing() {
     assert_eq!(before.len(), 3, "{before:?}");
     peer.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     after("10000");
-    wait_until("every descriptor of theirs is closed", || parts(&server) == before);
+    wait_until("every descriptor of theirs is closed", || {
+        let now = parts(&server);
+        // Fewer, if the first thousand's last had not been closed when they were counted.
+        now.len() == before.len() && now.iter().zip(&before).all(|(now, then)| now.is_no_more_than(then))
+    });
     for ((part, now), then) in before.iter().zip(memory(&server)).zip(memory_before) {
         let grown = now.saturating_sub(then);
         assert!(grown <= MOST_GROWTH_KIB, "{}: {then} KiB, and {grown} more after 9,000 channels", part.executable);

@@ -51,7 +51,7 @@ fn each_class_of_offence_is_told_from_the_others() {
         return;
     }
     let server = Server::as_root(
-        "LoginGraceTime 1\nMaxAuthTries 1\nPerSourcePenalties crash:1h authfail:1h noauth:1h invaliduser:1h \
+        "MaxAuthTries 1\nPerSourcePenalties authfail:1h noauth:1h invaliduser:1h \
          grace-exceeded:1h refuseconnection:1h max:1d min:0\nMatch User daemon\n RefuseConnection yes",
     );
     let login = |from: &str, user: &str, key: &str| {
@@ -79,22 +79,41 @@ fn each_class_of_offence_is_told_from_the_others() {
     login("127.0.0.4", "daemon", "/nonexistent");
     refused("127.0.0.4", "penalty: connection prohibited by RefuseConnection");
 
-    assert!(answer_to(connect_from(&server, "127.0.0.5"), b"SSH-2.0-idle\r\n").starts_with("SSH-2.0-"));
-    refused("127.0.0.5", "penalty: exceeded LoginGraceTime");
-    server.wait_for_log("Timeout before authentication for connection from 127.0.0.5 to 127.0.0.1, pid = ");
-
-    let crashing = connect_from(&server, "127.0.0.6");
-    wait_until("it has its processes", || server.descendants().len() == 2);
-    let preauth = server.descendants()[1];
-    kill(Pid::from_raw(preauth), Signal::SIGSEGV).expect("the process lives");
-    drop(crashing);
-    server.wait_for_log("unpriv child crash for connection from 127.0.0.6 to 127.0.0.1");
-    refused("127.0.0.6", "penalty: caused crash");
-
     // Whoever logs in is not penalised, whatever the session ends with.
     server.ssh_ok(&["-o", "BindAddress=127.0.0.7"], "true");
     let _ = server.ssh(&["-o", "BindAddress=127.0.0.7"], "exit 5");
     server.wait_until_idle();
+    assert!(is_served(&server, "127.0.0.7"));
+}
+
+#[test]
+fn using_up_the_time_is_an_offence_of_its_own() {
+    let server = Server::any("LoginGraceTime 1\nPerSourcePenalties grace-exceeded:1h noauth:0 max:1d min:0");
+    assert!(answer_to(connect_from(&server, "127.0.0.5"), b"SSH-2.0-idle\r\n").starts_with("SSH-2.0-"));
+    server.wait_for_log("Timeout before authentication for connection from 127.0.0.5 to 127.0.0.1, pid = ");
+    server.wait_until_idle();
+    assert_eq!(answer_to(connect_from(&server, "127.0.0.5"), b""), TURNED_AWAY);
+    let line = server.wait_for_log("drop connection #0 from [127.0.0.5]:");
+    assert!(line.ends_with("penalty: exceeded LoginGraceTime"), "{line}");
+}
+
+#[test]
+fn a_crash_is_an_offence_of_its_own() {
+    // Nobody else may kill what has another identity.
+    if !needs_root("a_crash_is_an_offence_of_its_own") {
+        return;
+    }
+    let server = Server::as_root("PerSourcePenalties crash:1h noauth:0 max:1d min:0");
+    let crashing = connect_from(&server, "127.0.0.6");
+    wait_until("it has its processes", || server.descendants().len() == 2);
+    let preauth = server.descendants()[1];
+    kill(Pid::from_raw(preauth), Signal::SIGSEGV).expect("the process lives");
+    server.wait_for_log("unpriv child crash for connection from 127.0.0.6 to 127.0.0.1");
+    server.wait_until_idle();
+    drop(crashing);
+    assert_eq!(answer_to(connect_from(&server, "127.0.0.6"), b""), TURNED_AWAY);
+    let line = server.wait_for_log("drop connection #0 from [127.0.0.6]:");
+    assert!(line.ends_with("penalty: caused crash"), "{line}");
     assert!(is_served(&server, "127.0.0.7"));
 }
 
