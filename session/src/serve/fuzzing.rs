@@ -1,4 +1,4 @@
-//! The connection layer for `fuzz/`: in no other build.
+//! The connection layer for `fuzz/`: in no build but that and the one for tests, where it is seen to work.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -45,11 +45,11 @@ impl Packets for Discard {
 const MOST_DATA: usize = 1 << 20;
 
 /// Receives packets of a peer who has logged in. The byte before each says what the monitor answers to what it is
-/// asked because of it.
+/// asked because of it. Returns how many were taken before one ended the connection.
 ///
 /// # Panics
 /// On a mistake of the connection layer's.
-pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) {
+pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.expect("a runtime");
     let _entered = runtime.enter();
@@ -60,6 +60,7 @@ pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) {
     let mut connection = Connection::new(terms(), IdleLimits::new(&[]));
     let mut wire = Discard { data_left: MOST_DATA };
     let mut cx = Context::from_waker(Waker::noop());
+    let mut taken = 0;
     for (choice, packet) in packets {
         let Ok(received) = connection.receive(packet, &mut cx, &mut link) else { break };
         for _ in 0..monitor.answer(choice) {
@@ -73,14 +74,17 @@ pub fn receive<'a>(packets: impl Iterator<Item = (u8, &'a [u8])>) {
             break;
         }
         let _ = connection.take_new_title();
+        taken += 1;
     }
     connection.quiet();
     connection.abandon(&mut link);
+    taken
 }
 
 fn terms() -> Terms {
     // Without internal-sftp, which asks the monitor for names and waits; the protocol has a target of its own.
     Terms {
+        for_client_log: vec!["authorized_keys:1: key options: pty".to_owned()],
         rates: Default::default(),
         max_sessions: 3,
         accept_env: vec!["LANG".to_owned(), "LC_*".to_owned()],
@@ -179,5 +183,46 @@ impl Monitor {
     fn say(&self, answer: LoggedInAnswer, descriptors: &[OwnedFd]) {
         let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         self.link.answer(&answer, &borrowed).expect("an answer");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(number: u8, fill: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut packet = vec![number];
+        fill(&mut packet);
+        packet
+    }
+
+    #[test]
+    fn whatever_the_monitor_answers_to_a_session_it_goes_on() {
+        let open = packet(90, |fields| {
+            fields.put_string("session");
+            [7, 1 << 21, 1 << 15].into_iter().for_each(|number| fields.put_u32(number));
+        });
+        let request = |name: &str, more: &dyn Fn(&mut Vec<u8>)| {
+            packet(98, |fields| {
+                fields.put_u32(0);
+                fields.put_string(name);
+                fields.push(1);
+                more(fields);
+            })
+        };
+        let terminal = request("pty-req", &|fields| {
+            fields.put_string("vt100");
+            [80, 24, 0, 0].into_iter().for_each(|number| fields.put_u32(number));
+            fields.put_string("");
+        });
+        let command = request("exec", &|fields| fields.put_string("true"));
+        let beyond = packet(94, |fields| {
+            fields.put_u32(99);
+            fields.put_string("no such channel");
+        });
+        let packets = [open, terminal, command, beyond];
+        for choice in 0..8 {
+            assert_eq!(receive(packets.iter().map(|packet| (choice, packet.as_slice()))), 3, "{choice}");
+        }
     }
 }

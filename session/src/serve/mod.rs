@@ -9,7 +9,7 @@ mod descriptor;
 mod details;
 mod ending;
 mod event_loop;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod monitor_link;
 mod network;
