@@ -27,7 +27,8 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The spooled events in their order.
+/// The spooled events in their order. The last ones of a connection are there when its processes have ended: the client is
+/// answered before the monitor has written them.
 fn spooled(spool: &Path) -> Vec<Value> {
     let read = |name: &String| serde_json::from_str(&fs::read_to_string(spool.join(name)).unwrap()).unwrap();
     names(spool).iter().filter(|name| !name.starts_with('.')).map(read).collect()
@@ -73,6 +74,7 @@ fn what_becomes_of_files_in_a_chroot_is_spooled_outside_of_it() {
     );
     let output = server.sftp(&[], &batch);
     assert!(output.status.success(), "{output:?}");
+    server.wait_until_idle();
     let events = spooled(&spool);
     let told: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(told, ["Uploaded", "Renamed", "Removed"], "{events:?}");
@@ -114,6 +116,7 @@ fn a_spool_that_everybody_can_write_is_not_used_and_no_upload_fails_for_it() {
     assert!(spooled(&spool).is_empty());
     fs::set_permissions(&spool, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(put("b").status.success());
+    server.wait_until_idle();
     assert_eq!(spooled(&spool).len(), 1);
     assert_eq!(names(&inbox), ["a", "b"]);
 }
@@ -222,6 +225,7 @@ fn it_holds_for_whom_a_match_block_says_and_in_a_jail_too() {
         server.sftp(&[], &format!("put {0} /sub\nput {0} /sub\nmkdir /d\nrename /sub /d/there\n", original.display()));
     assert!(output.status.success(), "{output:?}");
     assert_eq!(fs::read_to_string(inbox.join("d/there")).unwrap(), "text");
+    server.wait_until_idle();
     let events = spooled(&spool);
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["fields"]["new"]), (&"Renamed".into(), &"/d/there".into()));
