@@ -153,6 +153,18 @@ fn files_stay_small() {
 }
 
 #[test]
+fn every_fuzz_target_is_built_and_has_seeds() {
+    let manifest = read("fuzz/Cargo.toml");
+    for target in fs::read_dir(project().join("fuzz/targets")).unwrap() {
+        let path = target.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(manifest.contains(&format!("path = \"targets/{name}.rs\"")), "{name} is not in fuzz/Cargo.toml");
+        let seeds = fs::read_dir(project().join("fuzz/seeds").join(name)).map_or(0, Iterator::count);
+        assert!(seeds > 0, "make fuzz stops at {name}, which has no seeds");
+    }
+}
+
+#[test]
 fn every_dependency_is_explained() {
     let architecture = read("ARCHITECTURE.md");
     let manifest = read("Cargo.toml");
