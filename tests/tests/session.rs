@@ -4,6 +4,8 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use bulkhead_tests::{Server, run, run_with_input, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 fn text(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -206,6 +208,23 @@ fn a_background_process_does_not_hold_the_session() {
     assert_eq!(server.ssh_ok(&[], "sleep 600 >/dev/null 2>&1 & echo started"), "started\n");
     assert!(before.elapsed().as_secs() < 60);
     server.ssh_ok(&[], "pkill -x -u $(id -u) sleep || true");
+}
+
+/// Whoever typed `nohup … &` and `exit` wants to be back: as theirs, and unlike with pipes, it does not matter who holds the
+/// terminal.
+#[test]
+fn a_background_process_on_the_terminal_does_not_hold_the_session() {
+    let server = Server::any("");
+    let background = "trap '' HUP; sleep 1000 & echo $!; seq 20000; exit 3";
+    let output = server.ssh(&["-tt"], background);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let printed = text(&output).replace('\r', "");
+    let (pid, rest) = printed.split_once('\n').expect("a process id");
+    let numbers: String = (1..=20_000).map(|number| format!("{number}\n")).collect();
+    assert!(rest == numbers, "{} of {} bytes", rest.len(), numbers.len());
+    let pid = Pid::from_raw(pid.parse().expect("a process id"));
+    kill(pid, Signal::SIGKILL).expect("it has outlived its session");
+    server.wait_until_idle();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::forwarded::Forwarded;
 use super::idle::Idle;
 use super::outbox::Outbox;
 use super::packets::Packets;
-use super::session::Session;
+use super::session::{Session, Stage};
 use super::sftp_end::SftpEnd;
 use super::stream_ends::{Stream, StreamEnds};
 use super::tuning::{Pace, Tuning};
@@ -429,6 +429,7 @@ impl Channel {
         if self.we_said.close {
             return;
         }
+        self.leave_terminal(flow);
         let started = !matches!(self.ends, Ends::Nothing);
         if started && !self.outputs_are_open() && !self.we_said.eof && !self.peer_said.close {
             self.we_said.eof = true;
@@ -451,6 +452,19 @@ impl Channel {
             self.we_said.close = true;
             self.ends = Ends::Nothing;
             self.say(msg::SSH_MSG_CHANNEL_CLOSE, outbox);
+        }
+    }
+
+    /// As theirs, who stays on a terminal behind its command does not keep the session: once everything that is there has
+    /// been sent, no more of it is read. (Whoever holds a pipe does.)
+    fn leave_terminal(&mut self, flow: Flow) {
+        let left = self.session().is_some_and(|session| session.terminal.is_some() && session.stage == Stage::Ended);
+        if let Ends::Streams(streams) = &mut self.ends
+            && left
+            && flow == Flow::Still
+            && !streams.has_unread_output()
+        {
+            streams.close_outputs();
         }
     }
 
