@@ -11,7 +11,7 @@ use crate::{
     kex::progress::Exchange,
     packets::{Direction, HandedOver, Incoming, Outgoing},
     secret::Secret,
-    transport::{HeldBack, Peer},
+    transport::{HeldBack, Peer, Transferred},
 };
 
 /// Everything that the next process needs to continue the same encrypted connection. Keys and plain text in it are wiped
@@ -32,6 +32,7 @@ pub struct HandOverState {
     unread: Secret,
     unsent: Secret,
     authenticated: bool,
+    transferred: Transferred,
 }
 
 impl std::fmt::Debug for HandOverState {
@@ -59,6 +60,7 @@ impl Transport {
             outgoing: outgoing.direction.into_hand_over(),
             held_back: self.held_back.payloads,
             authenticated: self.authenticated,
+            transferred: self.transferred,
         }
     }
 
@@ -78,6 +80,7 @@ impl Transport {
         transport.host_key_index = state.host_key_index;
         transport.exchange = state.exchange;
         transport.authenticated = state.authenticated;
+        transport.transferred = state.transferred;
         transport.resumed = true;
         transport.input.append(state.unread.bytes());
         transport.output.append(state.unsent.bytes());

@@ -49,7 +49,7 @@ pub use kex::ModpGroup;
 pub use negotiate::Negotiated;
 pub use packet_writer::PacketWriter;
 pub use settings::{Compression, HostKey, ServerSettings};
-pub use transport::Transport;
+pub use transport::{Transferred, Transport};
 
 /// Makes the cryptographic library gather its first random bytes and look at the machine: afterwards it needs no more
 /// than getrandom(2), memory and futexes. To be called before the process locks itself down.

@@ -1,5 +1,6 @@
 //! The two buffers seen from the owner, who reads from and writes to the socket.
 
+use crate::transport::Transferred;
 use crate::{
     Transport,
     limits::{BUSY_INPUT, IDLE_BUFFER, MOST_UNSENT, MOST_UNSENT_BEFORE_LOGIN},
@@ -30,6 +31,7 @@ impl Transport {
     pub fn input_filled(&mut self, count: usize) {
         self.input_is_busy = count >= self.input.room();
         self.input.filled(count);
+        self.transferred.received = self.transferred.received.saturating_add(count as u64);
     }
 
     /// Whether more bytes can be taken now. Not while there is enough for [`Transport::next_event`] to go on with, the
@@ -63,7 +65,14 @@ impl Transport {
     /// The first `count` bytes of [`Transport::output`] have been written.
     pub fn output_written(&mut self, count: usize) {
         self.output.consume(count);
+        self.transferred.sent = self.transferred.sent.saturating_add(count as u64);
         self.output.settle_if_empty(IDLE_BUFFER);
+    }
+
+    /// Bytes on the wire so far.
+    #[must_use]
+    pub fn transferred(&self) -> Transferred {
+        self.transferred
     }
 
     /// Bytes in [`Transport::output`]. Owners with data to send stop adding to it at some 256 KiB; at

@@ -27,6 +27,7 @@ pub struct Transport {
     pub(crate) output: Buffer,
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
+    pub(crate) transferred: Transferred,
     pub(crate) exchange: Exchange,
     pub(crate) peer: Peer,
     pub(crate) session_id: Option<Vec<u8>>,
@@ -64,6 +65,15 @@ pub(crate) struct Peer {
     pub(crate) wants_ext_info: bool,
     /// `ext-info-in-auth@openssh.com` in its EXT_INFO.
     pub(crate) wants_ext_info_in_auth: bool,
+}
+
+/// Bytes on the wire since the connection's beginning, by whichever process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Transferred {
+    /// To the peer.
+    pub sent: u64,
+    /// From the peer.
+    pub received: u64,
 }
 
 /// How it ended.
@@ -115,6 +125,7 @@ impl Transport {
             incoming: Incoming::new(Direction::unprotected()),
             outgoing: Outgoing::new(Direction::unprotected()),
             exchange: Exchange::None,
+            transferred: Transferred::default(),
             peer: Peer::default(),
             session_id: None,
             negotiated: None,

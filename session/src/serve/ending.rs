@@ -4,7 +4,7 @@ use std::io;
 
 use events::session::Event;
 use thiserror::Error;
-use transport::TransportError;
+use transport::{Transferred, TransportError};
 use wire::{WireError, msg};
 
 use super::connection::WindowViolation;
@@ -67,7 +67,8 @@ impl Ending {
     }
 
     /// What is logged, in theirs' words and order. Nothing when there is no monitor left to write it.
-    pub(crate) fn events(&self, sent: u64, received: u64) -> Vec<Event> {
+    pub(crate) fn events(&self, transferred: Transferred) -> Vec<Event> {
+        let Transferred { sent, received } = transferred;
         match self {
             Self::HungUp => vec![Event::ConnectionClosed, Event::Transferred { sent, received }, Event::Closing],
             Self::Network(error) => vec![Event::ReadError { why: sys::errors::words(error) }],

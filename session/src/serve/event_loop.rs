@@ -235,8 +235,7 @@ impl EventLoop {
         // A monitor that has gone writes no log.
         let _ = self.show_details();
         self.connection.abandon(&mut self.link);
-        let (sent, received) = self.network.transferred();
-        for event in ending.events(sent, received) {
+        for event in ending.events(self.transport.transferred()) {
             // A monitor that has gone writes no log, and there is nobody else to be told.
             let _ = self.link.record(event);
         }

@@ -79,8 +79,6 @@ pub(crate) struct Network {
     output: Option<Descriptor>,
     protocol: Protocol,
     service_class: Dscp,
-    received: u64,
-    sent: u64,
 }
 
 impl Network {
@@ -88,7 +86,7 @@ impl Network {
     pub(crate) fn new(ends: NetworkEnds) -> io::Result<Self> {
         let input = Descriptor::new(ends.input, Nature::Stream)?;
         let output = ends.output.map(|output| Descriptor::new(output, Nature::Stream)).transpose()?;
-        Ok(Self { input, output, protocol: ends.protocol, service_class: None, received: 0, sent: 0 })
+        Ok(Self { input, output, protocol: ends.protocol, service_class: None })
     }
 
     /// Marks the connection's packets from here on (`IPQoS`); `none` leaves them as they are.
@@ -116,7 +114,6 @@ impl Network {
         match ready!(self.input.poll_read(cx, transport.input_space()))? {
             ReadOutcome::Some(count) => {
                 transport.input_filled(count);
-                self.received = self.received.saturating_add(u64::try_from(count).unwrap_or(0));
                 Poll::Ready(Ok(Some(count)))
             }
             ReadOutcome::End => Poll::Ready(Ok(None)),
@@ -131,7 +128,6 @@ impl Network {
             match output.poll_write(cx, transport.output())? {
                 Poll::Ready(count) => {
                     transport.output_written(count);
-                    self.sent = self.sent.saturating_add(u64::try_from(count).unwrap_or(0));
                     wrote = true;
                 }
                 Poll::Pending if wrote => break,
@@ -155,11 +151,6 @@ impl Network {
     /// How long a packet and its answer take, if the network knows.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         sys::tcp::round_trip(self.input.as_fd())
-    }
-
-    /// Bytes on the wire so far, in this process: to the peer, from the peer.
-    pub(crate) fn transferred(&self) -> (u64, u64) {
-        (self.sent, self.received)
     }
 }
 

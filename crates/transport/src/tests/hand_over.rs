@@ -137,3 +137,18 @@ fn nothing_secret_is_printed() {
     }
     assert_eq!(format!("{:?}", pair.server.into_hand_over()), "HandOverState(secret)");
 }
+
+/// A connection's account is the whole connection's.
+#[test]
+fn bytes_that_went_before_are_counted() {
+    let mut pair = Pair::connected(USUAL);
+    let before = pair.server.transferred();
+    assert!(before.sent > 100 && before.received > 100, "the key exchange alone: {before:?}");
+    pair.hand_over();
+    assert_eq!(pair.server.transferred(), before);
+    pair.client.send(&[94, 1]);
+    let bytes = pair.client.take_output();
+    pair.deliver_to_server(&bytes).unwrap();
+    let received = before.received + bytes.len() as u64;
+    assert_eq!(pair.server.transferred(), crate::Transferred { received, ..before });
+}
