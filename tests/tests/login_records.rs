@@ -76,10 +76,17 @@ fn lastb_knows_whose_passwords_were_wrong() {
     assert!(shown.contains("ssh:notty") && shown.contains("127.0.0.1"), "{shown}");
 }
 
+/// When the last record of a terminal in `utmp` was made, in microseconds.
+fn last_recorded(terminal: &str) -> String {
+    let entries = printed("utmpdump", &["/run/utmp"]);
+    let entry = entries.lines().rfind(|entry| entry.contains(&format!("[{terminal} "))).expect("an entry");
+    entry.rsplit('[').next().expect("a time").to_owned()
+}
+
 #[test]
 fn a_killed_monitor_leaves_nobody_logged_in() {
     let name = "a_killed_monitor_leaves_nobody_logged_in";
-    if !needs_root(name) || !needs_program(name, "who") {
+    if !needs_root(name) || !needs_program(name, "who") || !needs_program(name, "utmpdump") {
         return;
     }
     let _records = LoginRecords::keep();
@@ -88,8 +95,12 @@ fn a_killed_monitor_leaves_nobody_logged_in() {
     client.args(["-tt", &server.login(), "exec sleep 1000"]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut client = client.stderr(Stdio::null()).spawn().unwrap();
     wait_until("the login is recorded", || is_shown_by_who(&server.account));
+    let started = server.wait_for_log("Starting session: command on pts/");
+    let terminal = started.split_whitespace().find(|word| word.starts_with("pts/")).expect("a terminal");
+    let came = last_recorded(terminal);
     let monitor = server.descendants().into_iter().find(|pid| executable_of(*pid).ends_with("sshd-monitor"));
     kill(Pid::from_raw(monitor.expect("a monitor")), Signal::SIGKILL).unwrap();
     client.wait().unwrap();
     wait_until("the login has been taken out", || !is_shown_by_who(&server.account));
+    assert_ne!(last_recorded(terminal), came, "the time of the end is not that of the beginning");
 }

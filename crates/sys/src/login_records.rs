@@ -84,6 +84,8 @@ pub fn log_out_the_dead() -> io::Result<usize> {
         entry.ut_user.fill(0);
         entry.ut_host.fill(0);
         entry.ut_addr_v6.fill(0);
+        // When they left nobody knows, but not when they came.
+        stamp(entry);
         put(entry)?;
     }
     Ok(dead.len())
@@ -215,16 +217,22 @@ fn entry(record: &LoginRecord, kind: libc::c_short) -> libc::utmpx {
     fill_characters(&mut entry.ut_user, &record.user);
     fill_characters(&mut entry.ut_host, &record.host);
     entry.ut_addr_v6 = address_words(record.address);
-    // Four bytes here on most machines, eight on some.
-    entry.ut_tv.tv_sec = now() as _;
+    stamp(&mut entry);
     entry
 }
 
-/// What tells the entries of `utmp` apart: the last characters of the terminal.
+/// It happens now.
+fn stamp(entry: &mut libc::utmpx) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Four bytes each on most machines, eight on some.
+    entry.ut_tv.tv_sec = since.as_secs() as _;
+    entry.ut_tv.tv_usec = since.subsec_micros() as _;
+}
+
+/// What tells the entries of `utmp` apart: the last characters of the terminal, as theirs writes them. An entry that
+/// theirs has left behind on a terminal makes room for ours.
 fn id_of(line: &str) -> &str {
-    let number = line.strip_prefix("pts").unwrap_or(line);
-    let start = number.len().saturating_sub(4);
-    number.get(start..).unwrap_or(number)
+    line.get(line.len().saturating_sub(4)..).unwrap_or(line)
 }
 
 fn address_words(address: Option<IpAddr>) -> [i32; 4] {
@@ -316,7 +324,7 @@ mod tests {
 
     #[test]
     fn entries_are_told_apart_by_the_end_of_the_terminal() {
-        assert_eq!((id_of("pts/3"), id_of("pts/12345"), id_of("tty1")), ("/3", "2345", "tty1"));
+        assert_eq!((id_of("pts/3"), id_of("pts/12345"), id_of("tty1")), ("ts/3", "2345", "tty1"));
     }
 
     #[test]
