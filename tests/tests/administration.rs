@@ -1,10 +1,15 @@
 //! Ansible and mosh: what administrators run over ssh without looking.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use bulkhead_tests::{Account, As, Server, needs_program, needs_root, processes_of, run, status_of, wait_until};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 /// Ansible with this server as its only host.
 struct Playbook<'a> {
@@ -147,18 +152,18 @@ def until(text):
 if until(b"$ "):
     os.write(terminal, b"echo \xe2\x82\xac$((40+2)) $(id -un)\r")
     assert until("\u20ac42 ".encode())
-    # The connection that has brought it here is over.
-    os.write(terminal, b"touch " + sys.argv[1].encode() + b"; sleep 0.1; echo still $((1+1))\r")
+    # There is nothing to read before the connection that has brought it here is over.
+    os.write(terminal, b"read word <" + sys.argv[1].encode() + b"; echo $word $((1+1))\r")
     assert until(b"still 2")
     os.write(terminal, b"exit\r")
 until(b"there is no such text")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
-fn mosh(server: &Server, marker: &Path) -> Output {
+fn mosh(server: &Server, pipe: &Path) -> Output {
     let ssh = format!("ssh -F none {}", server.client_options().join(" "));
     let mut typist = Command::new("/usr/bin/python3");
-    typist.args(["-c", TYPIST]).arg(marker).arg(format!("--ssh={ssh}"));
+    typist.args(["-c", TYPIST]).arg(pipe).arg(format!("--ssh={ssh}"));
     run(typist.args(["--family=inet", "--no-init", &server.login()]).stdin(Stdio::null()))
 }
 
@@ -172,20 +177,26 @@ fn mosh_goes_on_after_its_ssh_connection() {
         return;
     }
     let server = Server::start(As::Root, Account::create(), "AcceptEnv LANG LC_*");
-    let marker = server.account.home.join("typed");
+    let pipe = server.account.home.join("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o644)).unwrap();
     let uid = server.account.uid;
     let is_there = || processes_of(uid).into_iter().any(|pid| status_of(pid, "Name") == "mosh-server");
     let output = std::thread::scope(|scope| {
-        let session = scope.spawn(|| mosh(&server, &marker));
+        let session = scope.spawn(|| mosh(&server, &pipe));
         server.wait_for_log("Starting session: command on pts/");
         // Without any process of ours, the terminal of ssh's session included.
         server.wait_for_log("Disconnected from user ");
         server.wait_until_idle();
-        wait_until("mosh-server has been typed to", || marker.exists() || session.is_finished());
+        let mut reader = Err(ErrorKind::NotFound.into());
+        wait_until("its shell reads", || {
+            reader = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&pipe);
+            reader.is_ok() || session.is_finished()
+        });
+        reader.and_then(|mut reader| reader.write_all(b"still\n")).unwrap();
         session.join().unwrap()
     });
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && marker.exists(), "{shown}\n{output:?}");
+    assert!(output.status.success(), "{shown}\n{output:?}");
     assert!(shown.contains(&format!("42 {}", server.account.name)), "{shown}");
     wait_until("its server has ended", || !is_there());
 }
@@ -196,7 +207,7 @@ fn mosh_does_not_start_where_another_command_is_forced() {
         return;
     }
     let server = Server::start(As::Root, Account::create(), "ForceCommand echo this alone");
-    let output = mosh(&server, &server.account.home.join("typed"));
+    let output = mosh(&server, &server.account.home.join("pipe"));
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.status.success() && shown.contains("this alone"), "{shown}");
     assert!(shown.contains("Did not find mosh server startup message"), "{shown}");
