@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) identification: String,
     pub(crate) preauth_confinement: Option<Confinement>,
     pub(crate) best_effort_sandbox: bool,
+    /// `-d`
+    pub(crate) debugging: bool,
     /// When the time to log in is over; none when there is no limit.
     pub(crate) login_deadline: Option<Duration>,
     log: Log,
@@ -97,6 +99,7 @@ impl Connection {
             identification: start.identification,
             preauth_confinement: start.preauth_confinement,
             best_effort_sandbox: start.best_effort_sandbox,
+            debugging: start.debugging,
             login_deadline,
             log,
             startup_pipe: Some(startup_pipe),

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use bulkhead_tests::{Account, PATIENCE, binaries, make_key, public_half, wait_until};
 use common::{Foreground, Site, connect, run};
@@ -23,26 +23,41 @@ fn site_with_login() -> (Site, Account) {
 }
 
 /// Logs in through `sshd -i` as a ProxyCommand; ssh gives it two pipes or a pair of sockets that have no address.
-#[test]
-fn a_client_can_start_it_as_its_proxy_command() {
-    let (site, account) = site_with_login();
-    let (log, key) = (site.path("log"), site.path("login_key"));
-    let sshd = binaries().join("sshd");
-    let proxy =
-        format!("cat | {} -i -E {} -f {} | cat", sshd.display(), log.display(), site.path("sshd_config").display());
-    let output = Command::new("ssh")
+fn log_in_through(arguments: &str, site: &Site, account: &Account) -> Output {
+    let (sshd, configuration) = (binaries().join("sshd"), site.path("sshd_config"));
+    let proxy = format!("cat | {} -i {arguments} -f {} | cat", sshd.display(), configuration.display());
+    Command::new("ssh")
         .args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"])
         .args(["-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"])
         .args(["-o", &format!("ProxyCommand={proxy}"), "-i"])
-        .arg(key)
+        .arg(site.path("login_key"))
         .arg(format!("{}@nowhere", account.name))
         .arg("echo \"$SSH_CONNECTION\"; exit 7")
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn a_client_can_start_it_as_its_proxy_command() {
+    let (site, account) = site_with_login();
+    let log = site.path("log");
+    let output = log_in_through(&format!("-E {}", log.display()), &site, &account);
     let said = fs::read_to_string(&log).unwrap_or_default();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("Environment:"), "{output:?}");
     assert_eq!(output.status.code(), Some(7), "{output:?}\n{said}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "UNKNOWN 65535 UNKNOWN 65535\n");
     assert!(said.contains("Connection from UNKNOWN port 65535 on UNKNOWN port 65535"), "{said}");
+    assert!(said.contains(&format!("Accepted publickey for {} from UNKNOWN port 65535 ssh2", account.name)), "{said}");
+}
+
+/// Without `-d` standard error may be the client's connection, and the log goes elsewhere.
+#[test]
+fn what_inetd_starts_to_debug_tells_the_course_of_a_login_on_standard_error() {
+    let (site, account) = site_with_login();
+    let output = log_in_through("-d", &site, &account);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("debug1: SSH2_MSG_KEXINIT sent [preauth]"), "{said}");
     assert!(said.contains(&format!("Accepted publickey for {} from UNKNOWN port 65535 ssh2", account.name)), "{said}");
 }
 
@@ -94,6 +109,9 @@ fn one_that_debugs_serves_one_login_and_tells_its_course() {
     let output =
         client(&site, &account, port).args(["-c", "aes256-ctr", "-m", "hmac-sha2-256", "exit 5"]).output().unwrap();
     assert_eq!(output.status.code(), Some(5), "{output:?}");
+    let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(shown.contains(&format!("Environment:\n  USER={}\n  LOGNAME=", account.name)), "{shown}");
+    assert!(shown.contains("\n  SSH_CONNECTION=127.0.0.1 "), "{shown}");
     sshd.wait_for("debug1: Remote protocol version 2.0, remote software version OpenSSH_");
     let cipher = "debug1: kex: server->client cipher: aes256-ctr MAC: hmac-sha2-256 compression: none [preauth]";
     sshd.wait_for(cipher);

@@ -94,6 +94,8 @@ pub struct MonitorStart {
     pub preauth_confinement: Option<Confinement>,
     /// Whether a kernel without one of the sandbox's layers is acceptable.
     pub best_effort_sandbox: bool,
+    /// `-d`: commands begin with what their environment is.
+    pub debugging: bool,
     /// Our identification without line end, such as `SSH-2.0-Bulkhead_0.1`.
     pub identification: String,
     /// How long the user may take to log in: LoginGraceTime, and the jitter that the listener has drawn for this

@@ -170,6 +170,8 @@ impl ServedLogin {
             Runs::OnlySays(words) => Some(words.clone()),
             _ => None,
         };
+        let environment = environment.into_strings();
+        let shown = if self.connection.debugging { in_words(&environment) } else { String::new() };
         let changes_password = choice.runs == Runs::NewPassword;
         LaunchStart {
             identity: user.identity_to_become(),
@@ -177,8 +179,8 @@ impl ServedLogin {
             home: user.home().to_owned(),
             shell: if changes_password { PASSWD.to_owned() } else { user.shell().to_owned() },
             arguments: arguments(user.shell(), &choice.runs),
-            warning: if changes_password { format!("{EXPIRED}{CHANGE_NOW}") } else { bad_lines },
-            environment: environment.into_strings(),
+            warning: if changes_password { format!("{EXPIRED}{CHANGE_NOW}") } else { bad_lines + &shown },
+            environment,
             terminal: terminal.is_some(),
             greeting: match terminal {
                 Some(_) if choice.runs == Runs::Shell => self.greeting(),
@@ -234,6 +236,14 @@ impl ServedLogin {
         }
         Ok(command)
     }
+}
+
+/// As theirs shows it to whoever has logged in to a server with `-d`. Of a long variable the beginning, as there.
+fn in_words(environment: &[Vec<u8>]) -> String {
+    const LONGEST: usize = 200;
+    let beginning = |variable: &Vec<u8>| variable.get(..LONGEST).unwrap_or(variable).to_vec();
+    let line = |variable: &Vec<u8>| format!("  {}\n", String::from_utf8_lossy(&beginning(variable)));
+    "Environment:\n".to_owned() + &environment.iter().map(line).collect::<String>()
 }
 
 /// Changes passwords.

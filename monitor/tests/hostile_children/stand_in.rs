@@ -298,6 +298,7 @@ fn start_monitor(settings: &Settings, host_key: &PrivateKey, network: OwnedFd, l
         log: LogSettings { destination: Destination::File, threshold: Level::Debug1, facility: 4, events: None },
         preauth_confinement: None,
         best_effort_sandbox: false,
+        debugging: false,
         identification: "SSH-2.0-Test".to_owned(),
         time_to_log_in: Some(settings.global().login_grace_time.duration()),
         delay_secret: [0; 32],

@@ -104,9 +104,10 @@ impl Start<'_> {
             delay_secret: self.delay_secret,
             log: self.log_settings(global),
             log_file: self.open_log_file().map_err(|why| self.no_log_file(&why))?,
-            stderr_is_ours: !self.command_line.inetd || self.command_line.log_to_stderr,
+            stderr_is_ours: !self.command_line.inetd || self.command_line.log_to_stderr || self.command_line.debug > 0,
             confinement: privilege_separation::confinement().map_err(Failure::fatal)?,
             best_effort_sandbox: global.sandbox_best_effort,
+            debugging: self.command_line.debug > 0,
         })
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct HandedToMonitors {
     pub(crate) confinement: Option<Confinement>,
     /// SandboxBestEffort
     pub(crate) best_effort_sandbox: bool,
+    /// `-d`
+    pub(crate) debugging: bool,
 }
 
 impl HandedToMonitors {
@@ -114,6 +116,7 @@ pub(crate) fn start(
         log: handed.log.clone(),
         preauth_confinement: handed.confinement.clone(),
         best_effort_sandbox: handed.best_effort_sandbox,
+        debugging: handed.debugging,
         identification: handed.identification.clone(),
         time_to_log_in,
         delay_secret: handed.delay_secret,
