@@ -331,7 +331,7 @@ fn variables_pass_only_as_far_as_accepted() {
     }
     let options = ["-o", "SetEnv=LANG=x LC_TIME=a=b EVIL=1"];
     let served = run(&Setup { options: &options, ..Setup::default() }, &["somebody@127.0.0.1", "true"], Vec::new());
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let pair = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
     let mut came = served.record.lock().unwrap().environment.clone();
     came.sort();
     assert_eq!(came, [pair("LANG", "x"), pair("LC_TIME", "a=b")]);

@@ -1,5 +1,7 @@
 //! What people do in a session: commands, terminals, environment, signals, several sessions at once.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -152,6 +154,33 @@ fn only_accepted_variables_arrive() {
     let connection = environment.lines().find_map(|line| line.strip_prefix("SSH_CONNECTION=")).expect("SSH_CONNECTION");
     let fields: Vec<&str> = connection.split(' ').collect();
     assert_eq!((fields[0], fields[2], fields[3]), ("127.0.0.1", "127.0.0.1", server.port.to_string().as_str()));
+}
+
+#[test]
+fn values_of_variables_are_any_bytes() {
+    let server = Server::any("AcceptEnv LC_*");
+    let mut client = server.client("ssh");
+    client.env("LC_PLACE", OsStr::from_bytes(b"caf\xe9")).args(["-o", "SendEnv=LC_PLACE"]);
+    let output = run(client.arg(server.login()).arg("printf %s \"$LC_PLACE\""));
+    assert_eq!(output.stdout, b"caf\xe9", "{output:?}");
+}
+
+/// A client that only waits for answers would never be sent the rest of them: both streams share the channel's window.
+#[test]
+fn what_a_subsystem_says_on_standard_error_holds_nobody_up() {
+    let server = Server::any("Subsystem noisy head -c 5000000 /dev/zero >&2; echo answer");
+    let output = run(server.client("ssh").args(["-s", &server.login(), "noisy"]));
+    assert_eq!((text(&output).as_str(), output.stderr.len()), ("answer\n", 0), "{:?}", output.status);
+}
+
+#[test]
+fn a_subsystem_whose_name_is_no_text_is_one_that_is_not_there() {
+    let server = Server::any("");
+    let output = run(server.client("ssh").args(["-s", &server.login()]).arg(OsStr::from_bytes(b"\xff")));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(255), "{said}");
+    assert!(said.contains("subsystem request failed"), "{said}");
+    server.wait_for_log("failed, subsystem not found");
 }
 
 #[test]

@@ -68,6 +68,17 @@ fn lines_of_an_environment_file_that_are_none_are_named() {
     assert_eq!(text(&output.stderr), format!("Bad line 4 in {}\n", name.display()));
 }
 
+#[test]
+fn values_of_an_environment_file_are_any_bytes() {
+    if !needs_root("values_of_an_environment_file_are_any_bytes") {
+        return;
+    }
+    let server = Server::as_root("PermitUserEnvironment yes");
+    server.account.home_file(".ssh/environment", b"LATIN=caf\xe9\n", 0o600);
+    let output = server.ssh(&[], "printf %s \"$LATIN\"");
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (b"caf\xe9".as_slice(), b"".as_slice()));
+}
+
 /// A terminal that a root process opens by mistake becomes its own: who has the other end could stop and end it.
 #[test]
 fn a_terminal_in_place_of_an_environment_file_does_not_become_the_monitors() {

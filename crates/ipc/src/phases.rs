@@ -394,7 +394,7 @@ pub enum LoggedInRequest {
         /// What the client wants.
         what: Wanted,
         /// Variables that the client sent and AcceptEnv lets through (the monitor checks again).
-        environment: Vec<(String, String)>,
+        environment: Vec<(String, Vec<u8>)>,
     },
     /// Send a signal to the command's process group (RFC 4254 section 6.9). Not answered.
     Signal {

@@ -25,8 +25,8 @@ const MOST_LINES: usize = 1000;
 /// What `~/.ssh/environment` comes to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct UserVariables {
-    /// Those that PermitUserEnvironment lets through.
-    pub permitted: Vec<(String, String)>,
+    /// Those that PermitUserEnvironment lets through. Names are text, values any bytes.
+    pub permitted: Vec<(String, Vec<u8>)>,
     /// Numbers of lines that are no variable, no comment and not empty, from 1.
     pub bad_lines: Vec<usize>,
 }
@@ -41,15 +41,22 @@ pub fn user_environment(effective: &Effective, text: &[u8]) -> UserVariables {
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
-        match std::str::from_utf8(line).ok().and_then(|line| line.split_once('=')) {
+        match assignment(line) {
             Some((name, value)) if is_permitted(effective, name) => {
-                variables.permitted.push((name.to_owned(), value.to_owned()));
+                variables.permitted.push((name.to_owned(), value.to_vec()));
             }
             Some(_) => {}
             None => variables.bad_lines.push(number),
         }
     }
     variables
+}
+
+/// `NAME=value`
+fn assignment(line: &[u8]) -> Option<(&str, &[u8])> {
+    let end = line.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = line.split_at_checked(end)?;
+    Some((std::str::from_utf8(name).ok()?, value.get(1..)?))
 }
 
 fn is_permitted(effective: &Effective, name: &str) -> bool {

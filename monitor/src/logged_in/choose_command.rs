@@ -18,8 +18,9 @@ pub(super) struct Choice {
     pub(super) original: Option<Vec<u8>>,
     /// Signals from the client reach only commands that the client chose (as theirs).
     pub(super) takes_signals: bool,
-    /// Whether `~/.ssh/rc` may be run before it: not for subsystems.
-    pub(super) takes_user_rc: bool,
+    /// A program that a client's program talks to: no `~/.ssh/rc` comes first, and nobody reads what it says on standard
+    /// error (as theirs).
+    pub(super) is_subsystem: bool,
 }
 
 /// What runs.
@@ -62,7 +63,7 @@ pub(super) fn choose(
             shown: format!("forced-command ({}) '{}'", forced.by, forced.command),
             original: asked_for,
             takes_signals: false,
-            takes_user_rc: !is_subsystem,
+            is_subsystem,
         });
     }
     let runs = match asked_for {
@@ -70,7 +71,7 @@ pub(super) fn choose(
         Some(command) if is_subsystem => run_subsystem(command),
         Some(command) => Runs::Command(command),
     };
-    Ok(Choice { runs, shown, original: None, takes_signals: !is_subsystem, takes_user_rc: !is_subsystem })
+    Ok(Choice { runs, shown, original: None, takes_signals: !is_subsystem, is_subsystem })
 }
 
 fn run_forced(command: &str, is_subsystem: bool) -> Runs {

@@ -22,13 +22,13 @@ pub(super) struct Ingredients<'a> {
     /// Device and TERM.
     pub(super) terminal: Option<(&'a str, &'a str)>,
     /// What the client sent and AcceptEnv lets through.
-    pub(super) from_client: &'a [(String, String)],
+    pub(super) from_client: &'a [(String, Vec<u8>)],
     /// What is forwarded from the client's side.
     pub(super) forwarded: &'a [(String, String)],
     /// `environment=` of the key, as far as PermitUserEnvironment lets it through.
     pub(super) from_key: &'a [(String, String)],
     /// `~/.ssh/environment`, as far as PermitUserEnvironment lets it through.
-    pub(super) from_file: &'a [(String, String)],
+    pub(super) from_file: &'a [(String, Vec<u8>)],
     /// What PAM's modules set; none without UsePAM.
     pub(super) from_pam: Option<&'a [(String, String)]>,
     /// Where forwarded Kerberos tickets are.
@@ -85,9 +85,9 @@ impl Environment {
         environment
     }
 
-    fn set_all(&mut self, variables: &[(String, String)]) {
+    fn set_all(&mut self, variables: &[(String, impl AsRef<[u8]>)]) {
         for (name, value) in variables {
-            self.set(name, value.as_bytes());
+            self.set(name, value);
         }
     }
 
@@ -116,6 +116,9 @@ mod tests {
         let owned = |pairs: Pairs<'_>| -> Vec<(String, String)> {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
+        let as_bytes = |pairs: Pairs<'_>| -> Vec<(String, Vec<u8>)> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+        };
         let end = |address: &str, port| Endpoint { address: address.to_owned(), port };
         let facts =
             ConnectionFacts { peer: end("192.0.2.7", 50022), local: end("192.0.2.1", 22), ..ConnectionFacts::none() };
@@ -126,10 +129,10 @@ mod tests {
             shell: "/bin/sh",
             facts: &facts,
             terminal: Some(("/dev/pts/3", "xterm")),
-            from_client: &owned(from_client),
+            from_client: &as_bytes(from_client),
             forwarded: &[],
             from_key: &owned(from_key),
-            from_file: &owned(&[("F", "file"), ("A", "file")]),
+            from_file: &as_bytes(&[("F", "file"), ("A", "file")]),
             from_pam: None,
             credential_cache: None,
             exposed_file: None,

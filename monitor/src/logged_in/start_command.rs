@@ -36,7 +36,7 @@ impl ServedLogin {
         &mut self,
         number: u32,
         wanted: Wanted,
-        from_client: &[(String, String)],
+        from_client: &[(String, Vec<u8>)],
     ) -> Result<Answer, Refusal> {
         let effective = self.user.effective();
         let most = effective.max_sessions;
@@ -113,7 +113,7 @@ impl ServedLogin {
         choice: &Choice,
         forwarded: &Forwarded,
         terminal: Option<&Terminal>,
-        from_client: &[(String, String)],
+        from_client: &[(String, Vec<u8>)],
     ) -> Result<(Stage, Answer), Refusal> {
         if let Runs::Sftp(command_line) = &choice.runs {
             if self.user.granted().sftp == SftpGranted::No {
@@ -124,8 +124,10 @@ impl ServedLogin {
             return Ok((Stage::ServesSftp, (LoggedInAnswer::ServeSftp { arguments }, Vec::new())));
         }
         let start = self.launch_start(choice, forwarded, terminal, from_client);
+        // What is said in its place is for whoever sits at the client.
+        let errors_unread = choice.is_subsystem && matches!(choice.runs, Runs::Command(_));
         let (command, descriptors) = self
-            .launch(&start, terminal)
+            .launch(&start, terminal, errors_unread)
             .map_err(|error| Refusal::failed(format!("cannot start a command: {error}")))?;
         let stage = Stage::Runs { command, takes_signals: choice.takes_signals };
         Ok((stage, (LoggedInAnswer::Started { on_terminal: terminal.is_some() }, descriptors)))
@@ -137,11 +139,11 @@ impl ServedLogin {
         choice: &Choice,
         forwarded: &Forwarded,
         terminal: Option<&Terminal>,
-        from_client: &[(String, String)],
+        from_client: &[(String, Vec<u8>)],
     ) -> LaunchStart {
         let user = &self.user;
         let effective = user.effective();
-        let accepted: Vec<(String, String)> =
+        let accepted: Vec<(String, Vec<u8>)> =
             from_client.iter().filter(|(name, _)| policy::accepts_client_variable(effective, name)).cloned().collect();
         let (file, from_file) = self.environment_file();
         let bad_line = |number: &usize| format!("Bad line {number} in {file}\n");
@@ -207,20 +209,30 @@ impl ServedLogin {
     /// The user's own file wins over the system's; where it may not be run, the system's is.
     fn rc_files(&self, choice: &Choice) -> Vec<RcFile> {
         let own = RcFile { path: format!("{}/.ssh/rc", self.user.home()), by_the_users_shell: true };
-        let own = (self.user.runs_user_rc() && choice.takes_user_rc).then_some(own);
+        let own = (self.user.runs_user_rc() && !choice.is_subsystem).then_some(own);
         let of_the_system = RcFile { path: settings::paths::in_sysconfdir("sshrc"), by_the_users_shell: false };
         own.into_iter().chain([of_the_system]).collect()
     }
 
-    /// Starts `sshd-launch` on the terminal, or on three new pipes whose other ends are returned.
-    fn launch(&self, start: &LaunchStart, terminal: Option<&Terminal>) -> io::Result<(Child, Vec<OwnedFd>)> {
+    /// Starts `sshd-launch` on the terminal, or on three new pipes whose other ends are returned. What nobody is to read of
+    /// its standard error goes nowhere, and that pipe is at its end. (A client that does not read it would be held up: all of
+    /// a channel's data shares one window.)
+    fn launch(
+        &self,
+        start: &LaunchStart,
+        terminal: Option<&Terminal>,
+        errors_unread: bool,
+    ) -> io::Result<(Child, Vec<OwnedFd>)> {
         if let Some(slave) = terminal.and_then(|terminal| terminal.slave.as_ref()) {
             let slave = slave.as_fd();
             return Ok((self.launch_on(start, [slave, slave, slave])?, Vec::new()));
         }
         let (its_input, our_output) = sys::fd::pipe(DATA_PIPE)?;
         let (our_input, its_output) = sys::fd::pipe(DATA_PIPE)?;
-        let (our_error, its_error) = sys::fd::pipe(ERROR_PIPE)?;
+        let (our_error, mut its_error) = sys::fd::pipe(ERROR_PIPE)?;
+        if errors_unread {
+            its_error = sys::fd::open_devnull()?;
+        }
         let command = self.launch_on(start, [its_input.as_fd(), its_output.as_fd(), its_error.as_fd()])?;
         Ok((command, vec![our_output, our_input, our_error]))
     }

@@ -18,7 +18,7 @@ use keys::PrivateKey;
 pub(crate) struct Record {
     pub(crate) events: Vec<Event>,
     pub(crate) signatures: u32,
-    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, Vec<u8>)>,
     pub(crate) closed: Vec<u32>,
 }
 
@@ -92,7 +92,7 @@ impl FakeMonitor {
         }
     }
 
-    fn start_command(&mut self, session: u32, what: Wanted, environment: Vec<(String, String)>) {
+    fn start_command(&mut self, session: u32, what: Wanted, environment: Vec<(String, Vec<u8>)>) {
         self.record.lock().unwrap().environment = environment;
         let line = match what {
             Wanted::Shell => b"exec sh".to_vec(),

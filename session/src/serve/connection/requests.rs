@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
     pub(crate) fn parse(name: &[u8], mut rest: Reader<'a>) -> Result<Self, WireError> {
         let request = match name {
             b"pty-req" => {
-                let term = String::from_utf8_lossy(rest.string()?).into_owned();
+                let term = text(&mut rest)?;
                 let size = size(&mut rest)?;
                 Self::Terminal { term, size, modes: modes(rest.string()?) }
             }
@@ -51,7 +51,7 @@ impl<'a> Request<'a> {
             b"env" => Self::Environment { name: rest.string()?, value: rest.string()? },
             b"shell" => Self::Start(Wanted::Shell),
             b"exec" => Self::Start(Wanted::Command(rest.string()?.to_vec())),
-            b"subsystem" => Self::Start(Wanted::Subsystem(rest.utf8()?.to_owned())),
+            b"subsystem" => Self::Start(Wanted::Subsystem(text(&mut rest)?)),
             b"signal" => Self::Signal(rest.string()?),
             b"break" => {
                 rest.u32()?;
@@ -62,8 +62,8 @@ impl<'a> Request<'a> {
             b"x11-req" => Self::X11 {
                 single_connection: rest.boolean()?,
                 authentication: X11Authentication {
-                    protocol: rest.utf8()?.to_owned(),
-                    cookie: rest.utf8()?.to_owned(),
+                    protocol: text(&mut rest)?,
+                    cookie: text(&mut rest)?,
                     screen: rest.u32()?,
                 },
             },
@@ -73,6 +73,11 @@ impl<'a> Request<'a> {
         rest.finish()?;
         Ok(request)
     }
+}
+
+/// What is no text names nothing, and gets the answer that other wrong names get.
+fn text(reader: &mut Reader<'_>) -> Result<String, WireError> {
+    Ok(String::from_utf8_lossy(reader.string()?).into_owned())
 }
 
 fn size(reader: &mut Reader<'_>) -> Result<TerminalSize, WireError> {
@@ -116,6 +121,14 @@ mod tests {
         assert_eq!(Request::parse(b"pty-req", Reader::new(&rest)), Ok(wanted));
         rest.push(0);
         assert_eq!(Request::parse(b"pty-req", Reader::new(&rest)), Err(WireError::Trailing));
+    }
+
+    #[test]
+    fn names_may_be_any_bytes() {
+        let mut rest = Vec::new();
+        rest.put_string([0xff]);
+        let wanted = Request::Start(Wanted::Subsystem("\u{fffd}".to_owned()));
+        assert_eq!(Request::parse(b"subsystem", Reader::new(&rest)), Ok(wanted));
     }
 
     proptest! {

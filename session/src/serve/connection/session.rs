@@ -32,7 +32,7 @@ pub(crate) struct Session {
     /// `session:subsystem:` and a name.
     pub(crate) type_name: String,
     pub(crate) terminal: Option<Terminal>,
-    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, Vec<u8>)>,
     /// Whether the client understands `eow@openssh.com`.
     pub(crate) peer_knows_end_of_write: bool,
     /// Whether the monitor keeps something for it: a terminal, a command.

@@ -252,14 +252,14 @@ fn type_name(wanted: &Wanted) -> String {
 }
 
 /// `env`: what AcceptEnv lets through, within bounds.
-fn set_variable(accepted: &[String], environment: &mut Vec<(String, String)>, name: &[u8], value: &[u8]) -> bool {
-    let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) else { return false };
-    let usable = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+fn set_variable(accepted: &[String], environment: &mut Vec<(String, Vec<u8>)>, name: &[u8], value: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(name) else { return false };
+    let usable = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains(&0);
     let room = environment.len() < MOST_VARIABLES
         && length_of(environment).saturating_add(name.len()).saturating_add(value.len()) <= LARGEST_START;
     let accept = is_accepted(accepted, name);
     if usable && room && accept {
-        environment.push((name.to_owned(), value.to_owned()));
+        environment.push((name.to_owned(), value.to_vec()));
     }
     usable && room && accept
 }
@@ -274,7 +274,7 @@ fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..LONGEST.min(bytes.len())).unwrap_or_default()).into_owned()
 }
 
-fn length_of(environment: &[(String, String)]) -> usize {
+fn length_of(environment: &[(String, Vec<u8>)]) -> usize {
     environment.iter().fold(0_usize, |sum, (name, value)| {
         sum.saturating_add(name.len()).saturating_add(value.len()).saturating_add(8)
     })

@@ -137,7 +137,7 @@ fn replies_keep_the_order_of_pipelined_requests() {
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(bench.connection.receive_held(&mut cx, &mut bench.link).unwrap(), Received::Done);
         let LoggedInRequest::Start { environment, .. } = bench.asked() else { panic!("no start") };
-        assert_eq!(environment, [("LANG".to_owned(), "C".to_owned())]);
+        assert_eq!(environment, [("LANG".to_owned(), b"C".to_vec())]);
         bench.monitor_says(LoggedInAnswer::Started { on_terminal: true }, &[]).await;
         assert_eq!(kinds(&bench.sent()), ["93", "99"]);
         // The last user of the terminal goes: that is its end of file.
