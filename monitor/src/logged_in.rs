@@ -157,7 +157,37 @@ impl ServedLogin {
                 break over;
             }
         };
+        if matches!(over, Over::ProcessEnded) {
+            self.hear_last_words();
+        }
         self.finish(&over)
+    }
+
+    /// What the session process has said and nobody has heard yet: whoever tells it that a command has ended may learn in
+    /// this way that it has gone.
+    fn hear_last_words(&mut self) {
+        let mut told_once = false;
+        loop {
+            let heard = match self.link.receive() {
+                // It had not heard everything itself: this comes once, before what it has said.
+                Err(IpcError::PeerGone) if !told_once => {
+                    told_once = true;
+                    continue;
+                }
+                Err(_) => return,
+                Ok(LoggedInRequest::Record(event)) => self.record(&event),
+                Ok(LoggedInRequest::RecordFile(event)) => self.record_file(event),
+                Ok(LoggedInRequest::CloseSession { session, sent, received }) => {
+                    self.close_session(session, sent, received);
+                    Ok(())
+                }
+                // There is nobody left who could use an answer.
+                Ok(_) => Ok(()),
+            };
+            if heard.is_err() {
+                return;
+            }
+        }
     }
 
     /// Waits for something to happen, and deals with it.

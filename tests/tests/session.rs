@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 use std::time::Instant;
 
-use bulkhead_tests::{Server, run, run_with_input, wait_until};
+use bulkhead_tests::{Server, executable_of, run, run_with_input, status_of, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -95,6 +95,36 @@ fn a_hang_up_ends_what_runs_on_the_terminal() {
     client.wait().unwrap();
     wait_until("the command is gone", || !std::path::Path::new(&format!("/proc/{pid}")).exists());
     server.wait_until_idle();
+}
+
+/// A monitor that comes late finds the command ended, the process that serves the client gone, and what that one has said.
+#[test]
+fn what_a_session_process_says_last_is_heard() {
+    let server = Server::any("");
+    let mut client = server.client("ssh");
+    client.args(["-tt", &server.login(), "echo up; exec sleep 1000"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut client = client.spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(client.stdout.take().unwrap()), &mut line).unwrap();
+    assert_eq!(line, "up\r\n");
+    let family = server.descendants();
+    let named = |name: &str| *family.iter().find(|pid| executable_of(**pid).ends_with(name)).expect(name);
+    wait_until("the command runs", || {
+        server.descendants().into_iter().any(|pid| executable_of(pid).ends_with("sleep"))
+    });
+    let command = server.descendants().into_iter().find(|pid| executable_of(*pid).ends_with("sleep")).unwrap();
+    let (monitor, session) = (named("sshd-monitor"), named("sshd-session"));
+    kill(Pid::from_raw(monitor), Signal::SIGSTOP).unwrap();
+    let is = |pid: i32, state: char| status_of(pid, "State").starts_with(state);
+    wait_until("the monitor sleeps", || is(monitor, 'T'));
+    client.kill().unwrap();
+    client.wait().unwrap();
+    wait_until("both have ended", || is(session, 'Z') && is(command, 'Z'));
+    kill(Pid::from_raw(monitor), Signal::SIGCONT).unwrap();
+    server.wait_until_idle();
+    let account = server.wait_for_log("Session ended: command for ");
+    assert!(account.contains("sent 4, received 0 bytes"), "{account}");
+    server.wait_for_log("Connection closed by 127.0.0.1");
 }
 
 #[test]
