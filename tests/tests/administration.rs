@@ -123,8 +123,8 @@ fn ansible_is_told_of_hosts_that_it_may_not_log_in_to() {
     let server = Server::any("AllowUsers nobody-else");
     let refused = Playbook::of(&server).play(true, "sftp");
     let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert_eq!(refused.status.code(), Some(4), "{shown}");
-    assert!(shown.contains("UNREACHABLE!") && shown.contains("Permission denied ("), "{shown}");
+    assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+    assert!(shown.contains("UNREACHABLE!") && shown.contains("Permission denied ("), "{refused:?}");
     server.wait_for_log("not allowed because not listed in AllowUsers");
 }
 
