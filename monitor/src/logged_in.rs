@@ -244,16 +244,16 @@ impl ServedLogin {
         ended.into_iter().try_for_each(|answer| self.answer((answer, Vec::new())))
     }
 
+    /// A process that has gone may have said something before, such as why: its end is found where that has been read.
     fn answer(&self, (answer, descriptors): Answer) -> Result<(), Over> {
         let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
-        let answered = send_patiently(self.link.socket(), || self.link.answer(&answer, &descriptors));
-        answered.map_err(|error| match error {
-            IpcError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Over::Misbehaved("does not take its answers".to_owned())
+        match send_patiently(self.link.socket(), || self.link.answer(&answer, &descriptors)) {
+            Ok(()) | Err(IpcError::PeerGone) => Ok(()),
+            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(Over::Misbehaved("does not take its answers".to_owned()))
             }
-            IpcError::PeerGone => Over::ProcessEnded,
-            error => Over::Misbehaved(error.to_string()),
-        })
+            Err(error) => Err(Over::Misbehaved(error.to_string())),
+        }
     }
 
     fn serve_request(&mut self) -> Result<(), Over> {

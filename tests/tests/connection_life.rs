@@ -1,5 +1,6 @@
 //! How long connections and channels live: idle limits, signs of life, new keys, and how their packets are marked.
 
+use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -91,6 +92,26 @@ fn clients_that_do_not_answer_are_given_up() {
     kill(pid, Signal::SIGKILL).expect("its end");
     client.wait().expect("its status");
     assert_eq!(server.ssh_ok(&[], "sleep 3.5; echo in"), "in\n", "a client that answers may be silent");
+}
+
+/// A command that nobody reads ends in the same moment, and the monitor would tell a session process that has gone.
+#[test]
+fn why_a_connection_is_over_is_logged_though_its_command_ends_with_it() {
+    let server = Server::any("");
+    for connections in 1..=8 {
+        let mut client =
+            server.client("ssh").arg(server.login()).arg("yes").stdout(Stdio::piped()).spawn().expect("ssh");
+        let mut output = client.stdout.take().expect("its output");
+        output.read_exact(&mut [0; 1000]).expect("some of it");
+        client.kill().expect("its end");
+        client.wait().expect("its status");
+        wait_until("it is logged why", || {
+            let ended = ["Read error from remote host ", "Connection closed by 127.0.0.1 "];
+            server.log().lines().filter(|line| ended.iter().any(|text| line.contains(text))).count() == connections
+        });
+    }
+    server.wait_until_idle();
+    assert!(!server.log().contains("sent unknown"), "{}", server.log());
 }
 
 #[test]

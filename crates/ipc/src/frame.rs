@@ -89,7 +89,13 @@ impl Receiver {
 
     /// One frame into the buffer, which is made large enough for it, but never larger than any frame may be.
     fn next_frame(&mut self) -> std::io::Result<(usize, Vec<OwnedFd>)> {
-        let length = sys::fd::next_frame_length(self.socket.as_fd())?;
+        let length = match sys::fd::next_frame_length(self.socket.as_fd()) {
+            // The other end has gone without having read everything. That is said once, ahead of what it had sent.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                sys::fd::next_frame_length(self.socket.as_fd())?
+            }
+            length => length?,
+        };
         self.buffer.resize(length.clamp(KEPT, MAX_FRAME), 0);
         sys::fd::receive_with_fds(self.socket.as_fd(), &mut self.buffer, MAX_DESCRIPTORS)
     }

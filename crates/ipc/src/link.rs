@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::phases::{
         Authenticating, AuthenticatingRequest, ExchangeToSign, KeyExchange, KeyExchangeAnswer, KeyExchangeRequest,
-        LoggedIn, LoggedInAnswer, NamingUser,
+        LoggedIn, LoggedInAnswer, LoggedInRequest, NamingUser,
     };
     use proptest::prelude::*;
     use std::os::fd::AsFd;
@@ -164,6 +164,19 @@ mod tests {
         frame::send(child.as_fd(), Authenticating::NUMBER, &(AuthenticatingRequest::None, 0_u8), &[]).unwrap();
         assert!(matches!(answering.receive(), Err(IpcError::Trailing)));
         drop(child);
+        assert!(matches!(answering.receive(), Err(IpcError::PeerGone)));
+    }
+
+    /// The system tells of the reset first.
+    #[test]
+    fn what_was_said_before_an_end_that_left_something_unread_is_heard() {
+        let (child, monitor) = pair();
+        let asking = Asking::<LoggedIn>::over(child);
+        let mut answering = Answering::<LoggedIn>::over(monitor);
+        answering.answer(&LoggedInAnswer::Name(None), &[]).unwrap();
+        asking.send(&LoggedInRequest::StopListening { number: 7 }).unwrap();
+        drop(asking);
+        assert!(matches!(answering.receive(), Ok(LoggedInRequest::StopListening { number: 7 })));
         assert!(matches!(answering.receive(), Err(IpcError::PeerGone)));
     }
 
