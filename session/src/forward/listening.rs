@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 
-use ipc::forwarding::{BindHost, MOST_SOCKETS, NotBound, SocketFile};
+use ipc::forwarding::{BindHost, LONGEST_SOCKET_PATH, MOST_SOCKETS, NotBound, SocketFile};
 use ipc::start::Families;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, getsockname, listen, setsockopt, socket, sockopt,
@@ -38,6 +38,9 @@ impl SocketFiles {
     /// # Errors
     /// A line for the log.
     pub(super) fn listen(&mut self, number: u32, path: &str) -> Result<(OwnedFd, SocketFile), String> {
+        if path.len() > LONGEST_SOCKET_PATH {
+            return Err(format!("unix_listener: path \"{path}\" too long for Unix domain socket"));
+        }
         if self.unlink_first
             && let Err(error) = fs::remove_file(path)
             && error.kind() != io::ErrorKind::NotFound
@@ -107,7 +110,9 @@ fn bind_each(addresses: &[SocketAddr], port: u16) -> Opened {
     let mut opened = Opened { port, file: None, sockets: Vec::new(), failed: Vec::new() };
     let end = addresses.last();
     for address in addresses.iter().take(MOST_SOCKETS) {
-        let wanted = SocketAddr::new(address.ip(), opened.port);
+        // Not a new address: the interface of a link-local one is part of it.
+        let mut wanted = *address;
+        wanted.set_port(opened.port);
         match bound(wanted, true) {
             Ok((socket, chosen)) => {
                 opened.port = chosen;
@@ -196,6 +201,18 @@ mod tests {
             Ok(opened) => assert_eq!((opened.sockets.len(), opened.failed), (1, vec![told])),
             Err(failed) => assert!(!has_v6() && failed.contains(&told), "{failed:?}"),
         }
+    }
+
+    /// Without its interface a link-local address is no address; with it, this one is nobody's.
+    #[test]
+    fn the_interface_of_an_address_is_kept() {
+        if !has_v6() {
+            return;
+        }
+        const FIRST_INTERFACE: u32 = 1;
+        let link_local = std::net::SocketAddrV6::new("fe80::5".parse().unwrap(), 0, 0, FIRST_INTERFACE);
+        let opened = bind_each(&[link_local.into()], 0);
+        assert_eq!(opened.failed[0].why, "Cannot assign requested address");
     }
 
     #[test]

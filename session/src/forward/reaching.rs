@@ -6,8 +6,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use ipc::forwarding::Reach;
+use ipc::forwarding::{LONGEST_SOCKET_PATH, Reach};
 use ipc::start::Families;
+use nix::errno::Errno;
 
 /// How long one address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +32,7 @@ impl Resolver {
     pub(super) fn reach(self, to: &Reach) -> Result<OwnedFd, NotReached> {
         match to {
             Reach::Tcp { host, port } => self.reach_host(host, *port),
+            Reach::Path(path) if path.len() > LONGEST_SOCKET_PATH => Err(NotReached::last(&Errno::ENAMETOOLONG.into())),
             Reach::Path(path) => UnixStream::connect(path).map(OwnedFd::from).map_err(|error| NotReached::last(&error)),
         }
     }
@@ -69,7 +71,7 @@ impl NotReached {
 pub(super) fn words(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(_) => sys::errors::words(error),
-        None if error.kind() == io::ErrorKind::TimedOut => nix::errno::Errno::ETIMEDOUT.desc().to_owned(),
+        None if error.kind() == io::ErrorKind::TimedOut => Errno::ETIMEDOUT.desc().to_owned(),
         None => {
             let text = error.to_string();
             text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
@@ -110,7 +112,8 @@ mod tests {
         assert!(!unknown.found && !unknown.text.contains("failed to lookup"), "{unknown:?}");
         let missing = BOTH.reach(&Reach::Path("/nonexistent/socket".to_owned())).unwrap_err();
         assert_eq!(missing.text, "No such file or directory");
-        assert!(BOTH.reach(&Reach::Path("x".repeat(500))).is_err());
+        let long = BOTH.reach(&Reach::Path("x".repeat(LONGEST_SOCKET_PATH + 1))).unwrap_err();
+        assert_eq!(long.text, "File name too long");
         assert!(BOTH.reach(&Reach::Path("a\0b".to_owned())).is_err());
     }
 }
