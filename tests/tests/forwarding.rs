@@ -381,6 +381,34 @@ fn addresses_that_cannot_be_listened_on_are_told() {
     assert_eq!(server.log().matches(&format!("bind [127.0.0.1]:{port}: ")).count(), 1);
 }
 
+/// A name is no address that somebody has: theirs' line about the port is not for it.
+#[test]
+fn names_that_cannot_be_listened_on_are_told() {
+    let server = Server::any("GatewayPorts clientspecified");
+    let errors = Forwarding::start(&server, &["-R", "no-such-host.invalid:0:127.0.0.1:9"]).fails();
+    assert!(errors.contains("remote port forwarding failed for listen port"), "{errors}");
+    server.wait_for_log("channel_setup_fwd_listener_tcpip: getaddrinfo(no-such-host.invalid): ");
+    server.wait_until_idle();
+    assert!(!server.log().contains("cannot listen to port"), "{}", server.log());
+}
+
+#[test]
+fn a_client_learns_that_its_address_is_not_the_one_that_is_listened_on() {
+    let server = Server::any("GatewayPorts yes");
+    let mut client = Forwarding::start(&server, &["-v", "-R", &format!("localhost:{}:127.0.0.1:9", free_port())]);
+    let line = client.says("listen ");
+    assert_eq!(line, "debug1: Remote: Forwarding listen address \"localhost\" overridden by server GatewayPorts");
+}
+
+#[test]
+fn what_the_client_cannot_reach_is_told() {
+    let server = Server::any("");
+    let remote = free_port();
+    let _client = Forwarding::start(&server, &["-R", &format!("{remote}:127.0.0.1:1")]);
+    wait_until("it listens", || TcpStream::connect(("127.0.0.1", remote)).is_ok());
+    server.wait_for_log("channel 0: open failed: connect failed: Connection refused");
+}
+
 #[test]
 fn what_cannot_be_reached_says_why() {
     let server = Server::any("");

@@ -116,7 +116,12 @@ send(80, string("cancel-streamlocal-forward@openssh.com"), b"\1", string("/nowhe
 assert until(81, 82)[0] == 82
 for port in [65536, 2**32 - 1]:
     opens("direct-tcpip", 100, 100, 1, direct("127.0.0.1", port))
-    assert until(91, 92)[0] == 92, port
+    number, rest = until(91, 92)
+    assert (number, rest[4:8]) == (92, u32(1)), port
+send(80, string("tcpip-forward"), b"\1", string("localhost"), u32(0), b"what nobody looks at")
+assert until(81, 82)[0] == 81
+send(80, string("streamlocal-forward@openssh.com"), b"\1", string("/" + "x" * 107))
+assert until(81, 82)[0] == 82
 opens("direct-tcpip", 100, 100, 1, direct("h" * 30000, 80))
 assert until(91, 92)[0] == 92
 opens("direct-streamlocal@openssh.com", 100, 100, 1, string("/" + "x" * 300), string(""), u32(0))
@@ -125,6 +130,9 @@ opens("session", 100, 100, 2)
 assert until(91, 92)[0] == 91
 "#,
     );
+    server.wait_for_log("server_request_direct_tcpip: invalid target port");
+    let too_long = format!("unix_listener: path \"/{}\" too long for Unix domain socket", "x".repeat(107));
+    server.wait_for_log(&too_long);
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 

@@ -34,6 +34,15 @@ pub enum Event {
     Unresponsive,
     /// The client wants more sessions at once than MaxSessions.
     NoMoreSessions,
+    /// The client did not open a channel for somebody who had connected to what is forwarded to it.
+    ChannelNotOpened {
+        /// Its number on our side.
+        channel: u32,
+        /// RFC 4254 section 5.1
+        reason: u32,
+        /// The peer's words.
+        text: String,
+    },
     /// A channel is closed because nothing moved through it (ChannelTimeout).
     ChannelIdle {
         /// Its number on our side.
@@ -117,6 +126,9 @@ impl Loggable for Event {
             Self::Disconnected => format!("Disconnected from {}", facts.peer_with_user()),
             Self::Unresponsive => format!("Timeout, client not responding from {}", facts.peer_with_user()),
             Self::NoMoreSessions => "no more sessions".to_owned(),
+            Self::ChannelNotOpened { channel, reason, text } => {
+                format!("channel {channel}: open failed: {}: {text}", why_not_opened(*reason))
+            }
             Self::ChannelIdle { channel, seconds } => {
                 format!("channel {channel}: closing after {seconds} seconds of inactivity")
             }
@@ -141,6 +153,17 @@ impl Loggable for Event {
             }
             _ => None,
         }
+    }
+}
+
+/// The reasons of RFC 4254 section 5.1 in theirs' words.
+fn why_not_opened(reason: u32) -> &'static str {
+    match reason {
+        1 => "administratively prohibited",
+        2 => "connect failed",
+        3 => "unknown channel type",
+        4 => "resource shortage",
+        _ => "unknown reason",
     }
 }
 

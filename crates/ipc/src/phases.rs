@@ -568,6 +568,8 @@ pub enum LoggedInAnswer {
         port: u16,
         /// How many sockets: 1 to [`crate::forwarding::MOST_SOCKETS`].
         sockets: u8,
+        /// Words for whoever debugs the client, if there are any.
+        tell: Option<String>,
     },
     /// Nobody listens.
     NotListening {

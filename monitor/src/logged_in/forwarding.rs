@@ -18,7 +18,7 @@ use ipc::start::{Families, ForwardStart};
 use ipc::{Asking, IpcError};
 use nix::sys::signal::Signal;
 use policy::{BindTo, NoForwarding, bind_to};
-use settings::values::AddressFamily;
+use settings::values::{AddressFamily, GatewayPorts};
 use sys::process::Child;
 
 use crate::logged_in::{Answer, Over, ServedLogin, send_patiently};
@@ -114,11 +114,7 @@ impl ServedLogin {
             Ok(reach) => reach,
             Err(why) => {
                 self.log_denied_connection(&to, originator, why);
-                let why = match why {
-                    NoForwarding::Off | NoForwarding::NotPermitted => NotConnected::Prohibited,
-                    NoForwarding::NoSuchPort => NotConnected::Failed("Servname not supported".to_owned()),
-                };
-                return Ok(Some(not_connected(number, why)));
+                return Ok(Some(not_connected(number, NotConnected::Prohibited)));
             }
         };
         let under_way = &mut self.forwards.connecting;
@@ -138,6 +134,9 @@ impl ServedLogin {
     }
 
     fn log_denied_connection(&mut self, to: &ConnectTo, originator: &Originator, why: NoForwarding) {
+        if why == NoForwarding::NoSuchPort {
+            return self.say(Level::Error, "server_request_direct_tcpip: invalid target port".to_owned());
+        }
         let Originator { address, port: from_port } = originator;
         let from = format!("originator {} port {from_port}", shown(address));
         let text = match (to, why) {
@@ -314,8 +313,9 @@ impl ServedLogin {
                         listening.file.clone_from(&file);
                         let what = listening.what.clone();
                         self.log_not_bound(failed);
+                        let tell = self.overridden(&what);
                         self.helper_listens(what, port, file);
-                        (LoggedInAnswer::Listening { number, port, sockets }, descriptors)
+                        (LoggedInAnswer::Listening { number, port, sockets, tell }, descriptors)
                     }
                     _ => return self.helper_is_gone(),
                 }
@@ -324,8 +324,10 @@ impl ServedLogin {
                 let Some(Listening { what, answered: false, .. }) = forwards.listening.remove(&number) else {
                     return self.helper_is_gone();
                 };
+                // As theirs, what has no address is told by itself.
+                let has_address = why.iter().any(|not_bound| not_bound.address.is_some());
                 self.log_not_bound(why);
-                if let For::Client(ListenOn::Tcp { port, .. }) = what {
+                if let (For::Client(ListenOn::Tcp { port, .. }), true) = (what, has_address) {
                     self.say(Level::Error, format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}"));
                 }
                 not_listening(number, None)
@@ -359,6 +361,14 @@ impl ServedLogin {
             For::Agent => self.agent_listens(file),
             For::Display { session, authentication } => self.display_listens(session, authentication, port),
         }
+    }
+
+    /// What a client reads, as theirs, whose choice of addresses GatewayPorts does not leave to it.
+    fn overridden(&self, what: &For) -> Option<String> {
+        let For::Client(ListenOn::Tcp { host, .. }) = what else { return None };
+        let chosen = !matches!(host.as_str(), "" | "*" | "0.0.0.0");
+        (chosen && self.user.effective().gateway_ports == GatewayPorts::Yes)
+            .then(|| format!("Forwarding listen address \"{host}\" overridden by server GatewayPorts"))
     }
 
     /// It was killed, or says what nobody asked: what it still had to do fails. The next request starts another.

@@ -100,7 +100,7 @@ fn sockets_are_passed_on() {
     let (answer, descriptors) = asked(&monitor, &tcp(7, "h", 80));
     assert!(matches!(answer, LoggedInAnswer::Connected { number: 7 }) && descriptors == 1, "{answer:?}");
     let (answer, descriptors) = asked(&monitor, &listen(3, "", 0));
-    let listening = matches!(answer, LoggedInAnswer::Listening { number: 3, port: 4711, sockets: 2 });
+    let listening = matches!(answer, LoggedInAnswer::Listening { number: 3, port: 4711, sockets: 2, .. });
     assert!(listening && descriptors == 2, "{answer:?}");
     let log = monitor.log();
     assert!(

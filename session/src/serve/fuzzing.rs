@@ -151,7 +151,7 @@ impl Monitor {
                 }
                 LoggedInRequest::Listen { number, .. } => {
                     let socket = self.socket();
-                    self.say(LoggedInAnswer::Listening { number, port: 80, sockets: 1 }, &[socket]);
+                    self.say(LoggedInAnswer::Listening { number, port: 80, sockets: 1, tell: None }, &[socket]);
                 }
                 _ => continue,
             }

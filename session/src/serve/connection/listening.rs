@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
+use events::session::Event;
 use events::{Depth, ForwardingKind};
 use ipc::forwarding::{LONGEST_NAME, ListenOn};
 use ipc::phases::LoggedInRequest;
@@ -292,10 +293,16 @@ impl Connection {
     }
 
     /// SSH_MSG_CHANNEL_OPEN_FAILURE: the socket is closed.
-    pub(super) fn peer_has_not_opened(&mut self, number: u32) -> Result<(), Ending> {
-        drop(self.wanted_by_us(number)?);
+    pub(super) fn peer_has_not_opened(
+        &mut self,
+        channel: u32,
+        reader: Reader<'_>,
+        link: &MonitorLink,
+    ) -> Result<(), Ending> {
+        drop(self.wanted_by_us(channel)?);
         self.listening.channel_is_gone();
-        Ok(())
+        let (reason, text) = refusal(reader).map_err(|why| Ending::malformed("open failure", why))?;
+        Ok(link.record(Event::ChannelNotOpened { channel, reason, text })?)
     }
 
     fn wanted_by_us(&mut self, number: u32) -> Result<(StreamEnds, Forwarded), Ending> {
@@ -310,18 +317,22 @@ impl Connection {
     }
 }
 
-/// What follows the name of a request about a TCP listener.
+/// Why the peer does not open a channel, and its words.
+fn refusal(mut reader: Reader<'_>) -> Result<(u32, String), WireError> {
+    let (reason, mut words) = (reader.u32()?, text(&mut reader)?);
+    words.truncate(words.floor_char_boundary(LONGEST_NAME));
+    Ok((reason, words))
+}
+
+/// What follows the name of a request about a TCP listener. As theirs, what follows that is not looked at.
 pub(super) fn tcp_listener(mut rest: Reader<'_>) -> Result<ListenOn, WireError> {
     let (host, port) = (text(&mut rest)?, rest.u32()?);
-    rest.finish()?;
     Ok(ListenOn::Tcp { host, port })
 }
 
-/// What follows the name of a request about the listener of a path.
+/// The same for the listener of a path.
 pub(super) fn path_listener(mut rest: Reader<'_>) -> Result<ListenOn, WireError> {
-    let path = text(&mut rest)?;
-    rest.finish()?;
-    Ok(ListenOn::Path(path))
+    Ok(ListenOn::Path(text(&mut rest)?))
 }
 
 fn kind_and_place(what: &Remote) -> (ForwardingKind, String) {

@@ -180,8 +180,7 @@ impl Connection {
                 return Ok(Received::Done);
             }
             msg::SSH_MSG_CHANNEL_OPEN_FAILURE => {
-                self.peer_has_not_opened(recipient)?;
-                link.detail(Depth::One, || format!("channel {recipient}: open failed"))?;
+                self.peer_has_not_opened(recipient, reader, link)?;
                 return Ok(Received::Done);
             }
             _ => {}
@@ -246,7 +245,10 @@ impl Connection {
             Heard::OfForwarding(answer, descriptors) => match answer {
                 LoggedInAnswer::Connected { number } => self.connected(number, descriptors, link),
                 LoggedInAnswer::NotConnected { number, why } => self.not_connected(number, why, link),
-                LoggedInAnswer::Listening { number, port, .. } => self.listens(number, port, descriptors, link),
+                LoggedInAnswer::Listening { number, port, tell, .. } => {
+                    tell.iter().for_each(|words| self.outbox.debug(words));
+                    self.listens(number, port, descriptors, link)
+                }
                 LoggedInAnswer::NotListening { number, tell } => self.does_not_listen(number, tell),
                 _ => Err(LinkError::Unasked),
             },

@@ -124,7 +124,13 @@ impl Connection {
         why: NotConnected,
         link: &MonitorLink,
     ) -> Result<(), LinkError> {
-        let (peer, what, _) = self.wanted_by_peer(number)?;
+        let (peer, what, layer) = self.wanted_by_peer(number)?;
+        if layer.is_some() {
+            self.outbox.debug(match &why {
+                NotConnected::Prohibited => "Server has rejected tunnel device forwarding",
+                NotConnected::Failed(_) => "Failed to open the tunnel device.",
+            });
+        }
         link.detail(Depth::One, || match &why {
             NotConnected::Prohibited => format!("channel {number}: {} is not permitted", what.place),
             NotConnected::Failed(words) => format!("channel {number}: connection failed: {words}"),

@@ -68,7 +68,8 @@ impl Bench {
         assert_eq!(on, ListenOn::Tcp { host: "localhost".to_owned(), port: 0 });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        self.monitor_says(LoggedInAnswer::Listening { number, port, sockets: 1 }, &[listener.into()]).await;
+        let answer = LoggedInAnswer::Listening { number, port, sockets: 1, tell: None };
+        self.monitor_says(answer, &[listener.into()]).await;
         let mut reply = vec![msg::SSH_MSG_REQUEST_SUCCESS];
         reply.put_u32(u32::from(port));
         assert_eq!(self.sent(), [reply]);
@@ -86,7 +87,10 @@ fn a_device_gives_and_takes_whole_packets() {
         bench.send(&packet);
         assert!(matches!(bench.asked(), LoggedInRequest::OpenTunnel { number: 0, mode: 1, unit: 3 }));
         bench.monitor_says(LoggedInAnswer::NotConnected { number: 0, why: NotConnected::Prohibited }, &[]).await;
-        assert_eq!(Reader::new(&bench.sent()[0][5..]).u32().unwrap(), msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED);
+        let sent = bench.sent();
+        assert_eq!(kinds(&sent), ["4", "92"]);
+        assert_eq!(&sent[0][6..], b"Server has rejected tunnel device forwarding\0\0\0\0");
+        assert_eq!(Reader::new(&sent[1][5..]).u32().unwrap(), msg::SSH_OPEN_ADMINISTRATIVELY_PROHIBITED);
 
         bench.send(&packet);
         assert!(matches!(bench.asked(), LoggedInRequest::OpenTunnel { .. }));
@@ -223,9 +227,11 @@ fn who_connects_becomes_a_channel_when_the_peer_takes_it() {
         bench.until(|packets| !packets.is_empty()).await;
         let mut refusal = message(msg::SSH_MSG_CHANNEL_OPEN_FAILURE, 1);
         refusal.put_u32(msg::SSH_OPEN_CONNECT_FAILED);
-        refusal.put_string("");
+        refusal.put_string("busy");
         refusal.put_string("");
         bench.send(&refusal);
+        let told = Event::ChannelNotOpened { channel: 1, reason: 2, text: "busy".to_owned() };
+        assert!(matches!(bench.asked(), LoggedInRequest::Record(event) if event == told));
         assert_eq!(unwanted.read(&mut [0]).unwrap(), 0, "closed");
 
         // No more are taken in, but who is connected stays so.
