@@ -337,6 +337,26 @@ fn one_direction_can_be_allowed_alone() {
     }
 }
 
+/// As with theirs, AllowTcpForwarding is about Unix-domain sockets, too: who has turned it off has kept everybody away from
+/// the sockets of this host.
+#[test]
+fn without_tcp_forwarding_no_socket_is_forwarded() {
+    let server = Server::any("AllowTcpForwarding no");
+    let (service, local) = (server.account.home.join("service.sock"), free_port());
+    let listener = UnixListener::bind(&service).unwrap();
+    fs::set_permissions(&service, fs::Permissions::from_mode(0o666)).unwrap();
+    let client = Forwarding::start(&server, &["-L", &format!("{local}:{}", service.display())]);
+    assert_eq!(connect(local).read(&mut [0]).unwrap_or(0), 0, "closed");
+    server.wait_for_log("refused streamlocal port forward: originator ");
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nobody has come");
+    drop(client);
+    let path = server.account.home.join("no.sock");
+    let errors = Forwarding::start(&server, &["-v", "-R", &format!("{}:127.0.0.1:1", path.display())]).fails();
+    assert!(errors.contains("Server has disabled streamlocal forwarding."), "{errors}");
+    assert!(!path.exists());
+}
+
 #[test]
 fn the_stricter_wins_and_what_all_permit_works() {
     let (service, other) = (echo_service(), echo_service());

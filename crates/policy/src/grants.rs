@@ -65,14 +65,21 @@ pub fn grants(effective: &Effective, restrictions: &Restrictions) -> Grants {
     // What is forwarded is opened outside of a jail: Unix sockets are files, too.
     let forwarding = !effective.disable_forwarding && effective.sftp_jail.is_none();
     let ports = forwarding && restrictions.port_forwarding;
+    let tcp_forwarding = directions(ports, effective.allow_tcp_forwarding);
+    let stream_local = directions(ports, effective.allow_stream_local_forwarding);
     let forced_command = forced_command(effective, restrictions);
     Grants {
         terminal: effective.permit_tty && restrictions.pty,
         user_rc: runs_user_rc(effective, restrictions),
         agent_forwarding: forwarding && effective.allow_agent_forwarding && restrictions.agent_forwarding,
         x11_forwarding: forwarding && effective.x11_forwarding && restrictions.x11_forwarding,
-        tcp_forwarding: directions(ports, effective.allow_tcp_forwarding),
-        stream_local_forwarding: directions(ports, effective.allow_stream_local_forwarding),
+        tcp_forwarding,
+        // As theirs, AllowTcpForwarding is about both, whatever sshd_config(5) says: who has written `no` has never had
+        // sockets forwarded.
+        stream_local_forwarding: ForwardingGrant {
+            local: stream_local.local && tcp_forwarding.local,
+            remote: stream_local.remote && tcp_forwarding.remote,
+        },
         tunnel: tunnel(forwarding, effective.permit_tunnel, restrictions.tunnel),
         permit_open: with_configured(&restrictions.permit_open, &effective.permit_open),
         permit_listen: with_configured(&restrictions.permit_listen, &effective.permit_listen),

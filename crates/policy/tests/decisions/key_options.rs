@@ -160,6 +160,9 @@ fn settings_against_options() {
         (&["DisableForwarding yes"], "", "tty rc"),
         (&["DisableForwarding yes"], "agent-forwarding,port-forwarding,x11-forwarding,tunnel=\"1\"", "tty rc"),
         (&["AllowAgentForwarding no"], "agent-forwarding", "tty rc x11 tcp-l tcp-r sock-l sock-r tun3 tun2"),
+        (&["AllowTcpForwarding no"], "port-forwarding", "tty rc agent x11 tun3 tun2"),
+        (&["AllowTcpForwarding local"], "", "tty rc agent x11 tcp-l sock-l tun3 tun2"),
+        (&["AllowTcpForwarding remote"], "", "tty rc agent x11 tcp-r sock-r tun3 tun2"),
         (&["AllowStreamLocalForwarding no"], "", "tty rc agent x11 tcp-l tcp-r tun3 tun2"),
         (&["AllowStreamLocalForwarding remote"], "", "tty rc agent x11 tcp-l tcp-r sock-r tun3 tun2"),
     ] {
