@@ -157,37 +157,7 @@ impl ServedLogin {
                 break over;
             }
         };
-        if matches!(over, Over::ProcessEnded) {
-            self.hear_last_words();
-        }
         self.finish(&over)
-    }
-
-    /// What the session process has said and nobody has heard yet: whoever tells it that a command has ended may learn in
-    /// this way that it has gone.
-    fn hear_last_words(&mut self) {
-        let mut told_once = false;
-        loop {
-            let heard = match self.link.receive() {
-                // It had not heard everything itself: this comes once, before what it has said.
-                Err(IpcError::PeerGone) if !told_once => {
-                    told_once = true;
-                    continue;
-                }
-                Err(_) => return,
-                Ok(LoggedInRequest::Record(event)) => self.record(&event),
-                Ok(LoggedInRequest::RecordFile(event)) => self.record_file(event),
-                Ok(LoggedInRequest::CloseSession { session, sent, received }) => {
-                    self.close_session(session, sent, received);
-                    Ok(())
-                }
-                // There is nobody left who could use an answer.
-                Ok(_) => Ok(()),
-            };
-            if heard.is_err() {
-                return;
-            }
-        }
     }
 
     /// Waits for something to happen, and deals with it.
@@ -200,10 +170,16 @@ impl ServedLogin {
         if ready.helper {
             self.hear_helper()?;
         }
-        if ready.asked {
+        if ready.asked || ready.process_ended && self.has_said_more() {
             return self.serve_request();
         }
         if ready.process_ended { Err(Over::ProcessEnded) } else { Ok(()) }
+    }
+
+    /// A process may speak and end between the look at its link and the one at itself.
+    fn has_said_more(&self) -> bool {
+        let mut link = [PollFd::new(self.link.socket(), PollFlags::POLLIN)];
+        poll(&mut link, PollTimeout::ZERO).is_ok() && link[0].any() == Some(true)
     }
 
     fn wait(&self) -> Result<Ready, Over> {
