@@ -234,13 +234,13 @@ keywords! {
     gateway_ports, GatewayPorts, OneOf<GatewayPorts>, ["no"], Anywhere, [Monitor], Works;
     /// Whether the client's host name is looked up, and its address checked against it.
     use_dns, UseDNS, YesNo, ["no"], Global, [Monitor], Works;
-    /// Whether TCP connections may be forwarded.
+    /// Whether TCP connections may be forwarded; what is off here is off for Unix-domain sockets, too.
     allow_tcp_forwarding, AllowTcpForwarding, OneOf<Forwarding>, ["yes"], Anywhere, [Monitor], Works;
     /// Whether the client's agent may be forwarded.
     allow_agent_forwarding, AllowAgentForwarding, YesNo, ["yes"], Anywhere, [Monitor], Works;
     /// Whether all forwarding is off, whatever else says yes.
     disable_forwarding, DisableForwarding, YesNo, ["no"], Anywhere, [Monitor], Works;
-    /// Whether Unix-domain sockets may be forwarded.
+    /// Whether Unix-domain sockets may be forwarded, in directions that AllowTcpForwarding does not turn off.
     allow_stream_local_forwarding, AllowStreamLocalForwarding, OneOf<Forwarding>, ["yes"], Anywhere, [Monitor], Works;
     /// Whether an existing socket file is removed before a forwarding listens on it.
     stream_local_bind_unlink, StreamLocalBindUnlink, YesNo, ["no"], Anywhere, [Monitor], Works;
