@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::task::{Context, Poll, ready};
 
 use nix::errno::Errno;
+use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::unix::AsyncFd;
 
 use crate::serve::descriptor::{Descriptor, Nature, watch};
@@ -63,7 +64,18 @@ impl Listener {
     }
 }
 
-fn poll_once<L: std::os::fd::AsRawFd, T>(
+/// Whoever has bound the socket may not have come to closing its own copy yet; nothing is accepted by that one either.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let socket = match self {
+            Self::Tcp(listener) => listener.as_raw_fd(),
+            Self::Unix(listener) => listener.as_raw_fd(),
+        };
+        let _ = shutdown(socket, Shutdown::Both);
+    }
+}
+
+fn poll_once<L: AsRawFd, T>(
     listener: &AsyncFd<L>,
     cx: &mut Context<'_>,
     accept: impl Fn(&L) -> io::Result<T>,
@@ -77,5 +89,41 @@ fn poll_once<L: std::os::fd::AsRawFd, T>(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.clear_ready(),
             accepted => return Poll::Ready(accepted),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::test_runtime::in_runtime;
+    use std::net::TcpStream;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn nobody_gets_through_to_a_copy_of_a_socket_that_is_given_up() {
+        in_runtime(async {
+            let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+            let (address, copy) = (tcp.local_addr().unwrap(), tcp.try_clone().unwrap());
+            let listener = Listener::new(tcp.into(), false).unwrap();
+            TcpStream::connect(address).expect("it listens");
+            drop(listener);
+            assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+            drop(copy);
+        });
+    }
+
+    #[test]
+    fn nor_to_a_copy_of_one_that_has_a_path() {
+        let path = std::env::temp_dir().join(format!("bulkhead-listener-{}", std::process::id()));
+        in_runtime(async {
+            let unix = UnixListener::bind(&path).unwrap();
+            let copy = unix.try_clone().unwrap();
+            let listener = Listener::new(unix.into(), true).unwrap();
+            UnixStream::connect(&path).expect("it listens");
+            drop(listener);
+            assert_eq!(UnixStream::connect(&path).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+            drop(copy);
+        });
+        std::fs::remove_file(path).unwrap();
     }
 }
