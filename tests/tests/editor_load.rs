@@ -157,7 +157,7 @@ fn an_editor_that_may_not_forward_still_runs_commands() {
     for (configuration, path_refused, port_refused) in [
         ("DisableForwarding yes", true, true),
         ("AllowStreamLocalForwarding no", true, false),
-        ("AllowTcpForwarding no", false, true),
+        ("AllowTcpForwarding no", true, true),
     ] {
         let server = Server::any(configuration);
         let service = echo_service();
