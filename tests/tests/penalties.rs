@@ -1,6 +1,7 @@
 //! Sources that misbehave are refused for a while, each by its own address, and nobody else is (PerSourcePenalties,
 //! PerSourceMaxStartups). Every address of 127.0.0.0/8 is a source of its own here.
 
+use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -104,10 +105,11 @@ fn a_crash_is_an_offence_of_its_own() {
         return;
     }
     let server = Server::as_root("PerSourcePenalties crash:1h noauth:0 max:1d min:0");
-    let crashing = connect_from(&server, "127.0.0.6");
-    wait_until("it has its processes", || server.descendants().len() == 2);
+    let mut crashing = connect_from(&server, "127.0.0.6");
+    // Who speaks has begun its work.
+    crashing.read_exact(&mut [0; 8]).expect("SSH-2.0-");
     let preauth = server.descendants()[1];
-    kill(Pid::from_raw(preauth), Signal::SIGSEGV).expect("the process lives");
+    kill(Pid::from_raw(preauth), Signal::SIGABRT).expect("the process lives");
     server.wait_for_log("unpriv child crash for connection from 127.0.0.6 to 127.0.0.1");
     server.wait_until_idle();
     drop(crashing);
