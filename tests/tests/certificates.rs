@@ -389,6 +389,8 @@ fn what_a_session_may_know_of_its_certificate() {
     let certificate = fs::read_to_string(format!("{}-cert.pub", certified.key.display())).unwrap();
     let words: Vec<&str> = certificate.split(' ').collect();
     assert_eq!(told, format!("publickey {} {}\n", words[0], words[1]));
+    // Its monitor takes the file away.
+    certified.server.wait_until_idle();
 }
 
 /// `publickey,publickey` takes two keys: one in two guises is one.
