@@ -111,6 +111,7 @@ fn why_a_connection_is_over_is_logged_though_its_command_ends_with_it() {
         });
     }
     server.wait_until_idle();
+    assert!(!server.log().contains("sent unknown"), "{}", server.log());
 }
 
 #[test]

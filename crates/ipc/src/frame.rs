@@ -89,15 +89,18 @@ impl Receiver {
 
     /// One frame into the buffer, which is made large enough for it, but never larger than any frame may be.
     fn next_frame(&mut self) -> std::io::Result<(usize, Vec<OwnedFd>)> {
-        let length = match sys::fd::next_frame_length(self.socket.as_fd()) {
-            // The other end has gone without having read everything. That is said once, ahead of what it had sent.
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
-                sys::fd::next_frame_length(self.socket.as_fd())?
-            }
-            length => length?,
-        };
+        let length = despite_reset(|| sys::fd::next_frame_length(self.socket.as_fd()))?;
         self.buffer.resize(length.clamp(KEPT, MAX_FRAME), 0);
-        sys::fd::receive_with_fds(self.socket.as_fd(), &mut self.buffer, MAX_DESCRIPTORS)
+        despite_reset(|| sys::fd::receive_with_fds(self.socket.as_fd(), &mut self.buffer, MAX_DESCRIPTORS))
+    }
+}
+
+/// That the other end has gone without having read everything is said once, ahead of what it had sent, and to whichever
+/// call comes next.
+fn despite_reset<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    match call() {
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => call(),
+        done => done,
     }
 }
 
