@@ -253,8 +253,10 @@ impl ServedLogin {
 /// As theirs shows it to whoever has logged in to a server with `-d`. Of a long variable the beginning, as there.
 fn in_words(environment: &[Vec<u8>]) -> String {
     const LONGEST: usize = 200;
-    let beginning = |variable: &Vec<u8>| variable.get(..LONGEST).unwrap_or(variable).to_vec();
-    let line = |variable: &Vec<u8>| format!("  {}\n", String::from_utf8_lossy(&beginning(variable)));
+    let line = |variable: &Vec<u8>| {
+        let beginning = variable.get(..LONGEST).unwrap_or(variable);
+        format!("  {}\n", String::from_utf8_lossy(beginning))
+    };
     "Environment:\n".to_owned() + &environment.iter().map(line).collect::<String>()
 }
 

@@ -21,7 +21,7 @@ use super::forwarded::{Forwarded, host_and_port};
 use super::listener::{Accepted, Listener};
 use super::opening::peer_side;
 use super::outbox::Outbox;
-use super::reaching::text;
+use super::reaching::{beginning, text};
 use super::stream_ends::StreamEnds;
 use super::window::{FORWARDING_WINDOW, LARGEST_DATA};
 use crate::serve::ending::Ending;
@@ -319,9 +319,7 @@ impl Connection {
 
 /// Why the peer does not open a channel, and its words.
 fn refusal(mut reader: Reader<'_>) -> Result<(u32, String), WireError> {
-    let (reason, mut words) = (reader.u32()?, text(&mut reader)?);
-    words.truncate(words.floor_char_boundary(LONGEST_NAME));
-    Ok((reason, words))
+    Ok((reader.u32()?, beginning(&mut reader)?))
 }
 
 /// What follows the name of a request about a TCP listener. As theirs, what follows that is not looked at.

@@ -180,12 +180,17 @@ fn path(mut rest: Reader<'_>) -> Result<(String, Originator), WireError> {
 }
 
 fn originator(rest: &mut Reader<'_>) -> Result<Originator, WireError> {
-    let mut address = text(rest)?;
-    address.truncate(address.floor_char_boundary(LONGEST_NAME));
-    Ok(Originator { address, port: rest.u32()? })
+    Ok(Originator { address: beginning(rest)?, port: rest.u32()? })
 }
 
 /// Names and paths that are no UTF-8 name nothing that we could reach: what is shown of them does not exist either.
 pub(super) fn text(rest: &mut Reader<'_>) -> Result<String, WireError> {
     Ok(String::from_utf8_lossy(rest.string()?).into_owned())
+}
+
+/// What is only shown, as far as [`LONGEST_NAME`].
+pub(super) fn beginning(rest: &mut Reader<'_>) -> Result<String, WireError> {
+    let mut shown = text(rest)?;
+    shown.truncate(shown.floor_char_boundary(LONGEST_NAME));
+    Ok(shown)
 }

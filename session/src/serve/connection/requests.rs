@@ -4,6 +4,8 @@ use ipc::forwarding::X11Authentication;
 use ipc::phases::{TerminalSize, Wanted};
 use wire::{Reader, WireError};
 
+use super::reaching::text;
+
 /// A request, decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request<'a> {
@@ -73,11 +75,6 @@ impl<'a> Request<'a> {
         rest.finish()?;
         Ok(request)
     }
-}
-
-/// What is no text names nothing, and gets the answer that other wrong names get.
-fn text(reader: &mut Reader<'_>) -> Result<String, WireError> {
-    Ok(String::from_utf8_lossy(reader.string()?).into_owned())
 }
 
 fn size(reader: &mut Reader<'_>) -> Result<TerminalSize, WireError> {
